@@ -1,0 +1,17 @@
+//! `hwasm-registry` takes a proxy-wasm plugin from `./plugin.wasm` to running in an Envoy gateway.
+//!
+//! The house has floors, and imports point down them; `tests/architecture.rs` holds the code to it:
+//!
+//! | floor | room | what it is |
+//! |---|---|---|
+//! | 6 | `commands` | one file per subcommand |
+//! | 5 | `config` | file < environment < flags, validated once |
+//! | 4 | `server` | HTTP in, HTTP out |
+//! | 2 | `registry` | what a registry does, without HTTP |
+//! | 2 | `client` | content moves between registries, layouts and bundles |
+//! | 1 | `storage` | where bytes and facts rest |
+//! | 1 | `artifact` | `.wasm` to OCI image and back; who can load it |
+//! | 0 | [`oci`] | the specifications' words as types |
+//! | 0 | `telemetry` | logs and metrics |
+
+pub mod oci;

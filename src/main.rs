@@ -1,0 +1,3 @@
+//! The `hwasm-registry` command.
+
+fn main() {}
