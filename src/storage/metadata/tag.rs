@@ -1,0 +1,142 @@
+use sqlx::SqliteConnection;
+
+use super::{Durability, Metadata, parse, repository};
+use crate::oci::{Digest, RepositoryName, Tag};
+use crate::storage::{Page, PageRequest, Result, Timestamp};
+
+/// One move of a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagChange {
+    /// What the tag named from then on; `None` where it was deleted.
+    pub digest: Option<Digest>,
+    /// When.
+    pub changed: Timestamp,
+    /// By whom.
+    pub changed_by: String,
+}
+
+/// Who moved which tag of which repository when.
+pub(super) struct TagMove<'a> {
+    pub(super) repository: i64,
+    pub(super) tag: &'a str,
+    pub(super) actor: &'a str,
+    pub(super) now: Timestamp,
+}
+
+impl Metadata {
+    pub(in super::super) async fn list_tags(
+        &self,
+        repository: &RepositoryName,
+        page: &PageRequest,
+    ) -> Result<Page<Tag>> {
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT name FROM tags WHERE repository_id = (SELECT id FROM repositories WHERE name = $1)
+             AND name > $2 ORDER BY name LIMIT $3",
+        )
+        .bind(repository.as_str())
+        .bind(page.after())
+        .bind(page.probe())
+        .fetch_all(&self.readers)
+        .await?;
+        let tags = rows.iter().map(|(name,)| parse("tag", name)).collect::<Result<_>>()?;
+        Ok(Page::probed(tags, page))
+    }
+
+    /// Deletes a tag and records that; whether it was there.
+    pub(in super::super) async fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut tx = self.begin(Durability::Synced).await?;
+        let Some(repository) = repository::find(&mut tx, repository).await? else {
+            return Ok(false);
+        };
+        let deleted = sqlx::query("DELETE FROM tags WHERE repository_id = $1 AND name = $2")
+            .bind(repository)
+            .bind(tag.as_str())
+            .execute(&mut *tx)
+            .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        record(&mut tx, &TagMove { repository, tag: tag.as_str(), actor, now }, None).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Every move of a tag, newest first, at most `limit`.
+    pub(in super::super) async fn list_tag_history(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        limit: u32,
+    ) -> Result<Vec<TagChange>> {
+        let rows: Vec<(Option<String>, i64, String)> = sqlx::query_as(
+            "SELECT digest, changed_us, changed_by FROM tag_history
+             WHERE repository_id = (SELECT id FROM repositories WHERE name = $1) AND name = $2
+             ORDER BY id DESC LIMIT $3",
+        )
+        .bind(repository.as_str())
+        .bind(tag.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        let change = |(digest, changed, changed_by): (Option<String>, i64, String)| {
+            let digest = digest.map(|digest| parse("manifest digest", &digest)).transpose()?;
+            Ok(TagChange { digest, changed: Timestamp::from_micros(changed), changed_by })
+        };
+        rows.into_iter().map(change).collect()
+    }
+}
+
+/// The tags that name a manifest.
+pub(super) async fn names_of(
+    connection: &mut SqliteConnection,
+    repository: i64,
+    digest: &Digest,
+) -> Result<Vec<Tag>> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT name FROM tags WHERE repository_id = $1 AND digest = $2")
+            .bind(repository)
+            .bind(digest.to_string())
+            .fetch_all(connection)
+            .await?;
+    rows.iter().map(|(name,)| parse("tag", name)).collect()
+}
+
+/// Points a tag at a manifest. History grows only where that changes something.
+pub(super) async fn put(connection: &mut SqliteConnection, change: &TagMove<'_>, digest: &str) -> Result<()> {
+    let moved = sqlx::query(
+        "INSERT INTO tags (repository_id, name, digest, updated_us) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (repository_id, name) DO UPDATE SET digest = excluded.digest, updated_us = excluded.updated_us
+         WHERE digest <> excluded.digest",
+    )
+    .bind(change.repository)
+    .bind(change.tag)
+    .bind(digest)
+    .bind(change.now.as_micros())
+    .execute(&mut *connection)
+    .await?;
+    if moved.rows_affected() > 0 { record(connection, change, Some(digest)).await } else { Ok(()) }
+}
+
+pub(super) async fn record(
+    connection: &mut SqliteConnection,
+    change: &TagMove<'_>,
+    digest: Option<&str>,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO tag_history (repository_id, name, digest, changed_us, changed_by) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(change.repository)
+    .bind(change.tag)
+    .bind(digest)
+    .bind(change.now.as_micros())
+    .bind(change.actor)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
