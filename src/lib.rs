@@ -7,7 +7,7 @@
 //! | 6 | `commands` | one file per subcommand |
 //! | 5 | `config` | file < environment < flags, validated once |
 //! | 4 | `server` | HTTP in, HTTP out |
-//! | 2 | `registry` | what a registry does, without HTTP |
+//! | 2 | [`registry`] | what a registry does, without HTTP |
 //! | 2 | `client` | content moves between registries, layouts and bundles |
 //! | 1 | [`storage`] | where bytes and facts rest |
 //! | 1 | [`artifact`] | `.wasm` to OCI image and back; who can load it |
@@ -16,4 +16,5 @@
 
 pub mod artifact;
 pub mod oci;
+pub mod registry;
 pub mod storage;
