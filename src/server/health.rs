@@ -1,0 +1,33 @@
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use super::metrics::Metrics;
+use crate::registry::Registry;
+
+/// `GET /healthz`: the process answers.
+pub(super) fn healthz() -> Response {
+    "ok\n".into_response()
+}
+
+/// `GET /readyz`: the store answers too.
+pub(super) async fn readyz(registry: &Registry) -> Response {
+    match registry.check().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
+        }
+    }
+}
+
+/// `GET /metrics`: all figures, for Prometheus.
+pub(super) fn metrics(metrics: &Metrics) -> Response {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match metrics.encode() {
+        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "cannot encode metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

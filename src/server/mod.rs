@@ -1,0 +1,86 @@
+//! HTTP in, HTTP out. `v2` is the OCI distribution API, `plugins` serves modules as files, `api` tells
+//! what the distribution API has no words for, `health` answers probes.
+//!
+//! Only this room knows HTTP status codes. Every answer carries a request id, every request leaves one access line,
+//! and no 5xx shows a path or a cause.
+
+mod access;
+mod api;
+mod config;
+mod connection;
+mod content;
+mod header_fields;
+mod health;
+mod idle;
+mod linger;
+mod listener;
+mod metrics;
+mod page;
+mod plugins;
+mod problem;
+mod request_body;
+mod request_id;
+mod router;
+mod v2;
+
+use std::future::Future;
+
+use tokio::net::TcpListener;
+
+pub use config::Config;
+
+use crate::registry::Registry;
+
+/// Why the server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is taken, or not ours.
+    #[error("cannot listen on `{address}`: {source}")]
+    Bind {
+        /// The configured address.
+        address: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// Binds the configured address. A separate step, so that a caller knows the port before it serves.
+pub async fn bind(config: &Config) -> Result<TcpListener, Error> {
+    let address = config.listen.to_string();
+    TcpListener::bind(config.listen).await.map_err(|source| Error::Bind { address, source })
+}
+
+/// Serves `registry` on `listener` until `shutdown` completes; then finishes running requests, within the configured
+/// grace, and closes the registry's store.
+pub async fn serve(
+    listener: TcpListener,
+    config: &Config,
+    registry: Registry,
+    shutdown: impl Future<Output = ()>,
+) {
+    let service = router::service(registry.clone());
+    let stopped = tokio_util::sync::CancellationToken::new();
+    let housekeeping = tokio::spawn(keep_house(registry.clone(), stopped.clone()));
+    listener::run(listener, config, service, shutdown).await;
+    stopped.cancel();
+    // It only fails by a panic, which has been reported.
+    let _ = housekeeping.await;
+    registry.close().await;
+}
+
+async fn keep_house(registry: Registry, stopped: tokio_util::sync::CancellationToken) {
+    let mut due = tokio::time::interval(Registry::HOUSEKEEPING_INTERVAL);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopped.cancelled() => return,
+            _ = due.tick() => {}
+            () = registry.housekeeping_due() => {}
+        }
+        match registry.keep_house().await {
+            Ok(0) => {}
+            Ok(expired) => tracing::info!(expired, "forgot abandoned uploads"),
+            Err(error) => tracing::error!(%error, "housekeeping failed"),
+        }
+    }
+}

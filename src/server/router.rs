@@ -1,0 +1,74 @@
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, header};
+
+use super::access::{AccessRecord, EndpointName};
+use super::metrics::Metrics;
+use super::problem::Problem;
+use super::request_body::BodyRead;
+use super::request_id::{RequestId, X_REQUEST_ID};
+use super::{api, health, plugins, v2};
+use crate::oci::ErrorCode;
+use crate::registry::Registry;
+
+/// Answers requests. Cheap to clone; the clones share everything.
+#[derive(Clone)]
+pub(super) struct HttpService {
+    registry: Registry,
+    metrics: Arc<Metrics>,
+}
+
+pub(super) fn service(registry: Registry) -> HttpService {
+    HttpService { registry, metrics: Metrics::new() }
+}
+
+impl HttpService {
+    /// Answers one request, whatever happens, with a request id and an access line.
+    pub(super) async fn answer(self, request: Request<Body>) -> Response {
+        let request_id = RequestId::of(request.headers());
+        let record = AccessRecord::begin(&request, request_id.clone(), Arc::clone(&self.metrics));
+        let (body_read, request) = BodyRead::watch(request);
+        let answering = AssertUnwindSafe(self.route(request)).catch_unwind();
+        let outcome = answering.await.unwrap_or_else(|_| Err(Problem::internal(&"a handler panicked")));
+        let mut response = outcome.unwrap_or_else(|problem| problem.into_response(&request_id));
+        response.headers_mut().insert(X_REQUEST_ID, request_id.header());
+        if !body_read.to_its_end() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        record.follow(response)
+    }
+
+    async fn route(&self, request: Request<Body>) -> Result<Response, Problem> {
+        let path = request.uri().path();
+        if path == "/v2" || path.starts_with("/v2/") {
+            return v2::answer(&self.registry, request).await;
+        }
+        if path.starts_with("/api/") {
+            return api::answer(&self.registry, &request.into_parts().0).await;
+        }
+        if path.starts_with("/plugins/") {
+            return plugins::answer(&self.registry, &request.into_parts().0).await;
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Problem::method_not_allowed("GET, HEAD"));
+        }
+        let (name, response) = match path {
+            "/healthz" => ("healthz", health::healthz()),
+            "/readyz" => ("readyz", health::readyz(&self.registry).await),
+            "/metrics" => ("metrics", health::metrics(&self.metrics)),
+            _ => return Err(Problem::not_found(ErrorCode::Unsupported, "there is nothing at this path")),
+        };
+        named(name, Ok(response))
+    }
+}
+
+/// Notes for the metrics which endpoint answered, or refused.
+pub(super) fn named(name: &'static str, outcome: Result<Response, Problem>) -> Result<Response, Problem> {
+    let mut response = outcome.map_err(|problem| problem.at(name))?;
+    response.extensions_mut().insert(EndpointName(name));
+    Ok(response)
+}

@@ -1,0 +1,18 @@
+//! The server from outside, over HTTP: everything that it promises its clients.
+
+mod harness;
+
+mod bad_input;
+mod bad_manifests;
+mod concurrency;
+mod conditional;
+mod limits;
+mod lists;
+mod log;
+mod manifests;
+mod manners;
+mod plugins;
+mod random;
+mod ranges;
+mod uploads;
+mod wire;
