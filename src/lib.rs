@@ -8,13 +8,14 @@
 //! | 5 | `config` | file < environment < flags, validated once |
 //! | 4 | [`server`] | HTTP in, HTTP out |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
-//! | 2 | `client` | content moves between registries, layouts and bundles |
+//! | 2 | [`client`] | content moves between registries, layouts and bundles |
 //! | 1 | [`storage`] | where bytes and facts rest |
 //! | 1 | [`artifact`] | `.wasm` to OCI image and back; who can load it |
 //! | 0 | [`oci`] | the specifications' words as types |
 //! | 0 | [`telemetry`] | logs and metrics |
 
 pub mod artifact;
+pub mod client;
 pub mod oci;
 pub mod registry;
 pub mod server;
