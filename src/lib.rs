@@ -4,8 +4,8 @@
 //!
 //! | floor | room | what it is |
 //! |---|---|---|
-//! | 6 | `commands` | one file per subcommand |
-//! | 5 | `config` | file < environment < flags, validated once |
+//! | 6 | [`commands`] | one file per subcommand |
+//! | 5 | [`config`] | file < environment < flags, validated once |
 //! | 4 | [`server`] | HTTP in, HTTP out |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
@@ -16,6 +16,8 @@
 
 pub mod artifact;
 pub mod client;
+pub mod commands;
+pub mod config;
 pub mod oci;
 pub mod registry;
 pub mod server;

@@ -1,3 +1,8 @@
 //! The `hwasm-registry` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    hwasm_registry::commands::run().await
+}

@@ -1,0 +1,36 @@
+//! The command line: one file per subcommand, each an `Args` and a `run`; [`run`] is the whole program.
+//!
+//! A command says what happened through `Output`, the only printer: its result on standard output, as text or JSON;
+//! notes, warnings, progress and errors on standard error. A failure ends in one of the documented exit codes.
+
+mod cli;
+mod completions;
+mod config;
+mod context;
+mod copy;
+mod delete;
+mod exit;
+mod fetched;
+mod flags;
+mod inspect;
+mod list;
+mod local;
+mod login;
+mod logout;
+mod module_facts;
+mod output;
+mod pack;
+mod packing;
+mod place;
+mod progress;
+mod pull;
+mod pull_policy;
+mod push;
+mod serve;
+mod session;
+mod table;
+mod tag;
+mod verdicts;
+mod wasm_plugin;
+
+pub use cli::run;

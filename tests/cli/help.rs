@@ -1,0 +1,66 @@
+use crate::home::Home;
+
+const COMMANDS: [&str; 13] = [
+    "serve",
+    "push",
+    "pull",
+    "pack",
+    "inspect",
+    "list",
+    "tag",
+    "delete",
+    "copy",
+    "login",
+    "logout",
+    "config",
+    "completions",
+];
+
+#[test]
+fn the_front_page_lists_the_commands_and_the_exit_codes() {
+    insta::assert_snapshot!(Home::new().ok(&["--help"]));
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let home = Home::new();
+    for command in COMMANDS {
+        let help = home.ok(&[command, "--help"]);
+        assert!(help.contains("Examples:") && help.contains("--format"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn every_shell_gets_completions() {
+    let home = Home::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(home.ok(&["completions", shell]).contains("hwasm-registry"), "{shell}");
+    }
+}
+
+#[test]
+fn the_manual_names_every_command_and_configuration_key() {
+    let home = Home::new();
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md")).unwrap();
+    for command in COMMANDS {
+        assert!(manual.contains(&format!("### `{command}")), "{command}");
+    }
+    let printed = home.json(&["config"]);
+    let mut keys = Vec::new();
+    collect_keys("", &printed["config"], &mut keys);
+    for key in keys {
+        assert!(manual.contains(&format!("`{key}`")), "{key}");
+    }
+}
+
+fn collect_keys(prefix: &str, value: &serde_json::Value, keys: &mut Vec<String>) {
+    match value.as_object() {
+        Some(table) => {
+            for (name, value) in table {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                collect_keys(&key, value, keys);
+            }
+        }
+        None => keys.push(prefix.to_owned()),
+    }
+}

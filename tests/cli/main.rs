@@ -1,0 +1,14 @@
+//! The program as a person or a script meets it: arguments in; standard output, standard error and an exit code out.
+//! Every test has a machine of its own, and every server listens on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot arrange its machine has failed")]
+
+mod config;
+mod copy;
+mod exit_codes;
+mod help;
+mod home;
+mod inspect;
+mod local;
+mod login;
+mod served;
