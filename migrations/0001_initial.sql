@@ -75,6 +75,8 @@ CREATE INDEX uploads_touched ON uploads (touched_us);
 CREATE TABLE modules (
     manifest_digest TEXT    PRIMARY KEY,
     module_digest   TEXT    NOT NULL REFERENCES blobs (digest),
+    -- 32 hex digits, for tools that compare nothing newer.
+    md5             TEXT    NOT NULL,
     created_us      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX modules_module_digest ON modules (module_digest);

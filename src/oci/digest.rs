@@ -200,7 +200,8 @@ impl fmt::Debug for Digester {
     }
 }
 
-fn hex(raw: &[u8]) -> String {
+/// Two lower-case hex digits a byte.
+pub fn hex(raw: &[u8]) -> String {
     use fmt::Write as _;
     raw.iter().fold(String::with_capacity(raw.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

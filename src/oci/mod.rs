@@ -16,7 +16,7 @@ mod range;
 mod reference;
 
 pub use descriptor::{Descriptor, Platform};
-pub use digest::{Algorithm, Digest, DigestError, Digester};
+pub use digest::{Algorithm, Digest, DigestError, Digester, hex};
 pub use error_code::{ErrorBody, ErrorCode, ErrorEntry};
 pub use image_reference::{ImageReference, ImageReferenceError, RegistryHost};
 pub use manifest::{Manifest, ManifestError, ManifestKind};

@@ -1,9 +1,11 @@
+use futures_util::TryStreamExt;
+use md5::{Digest as _, Md5};
 use tokio::io::DuplexStream;
 use tokio_util::io::{ReaderStream, SyncIoBridge};
 
 use super::{Error, Registry, Result};
 use crate::artifact::{self, Encoding, Limits, UnpackError};
-use crate::oci::{Algorithm, Digest, Manifest, Reference, RepositoryName};
+use crate::oci::{Algorithm, Digest, Manifest, Reference, RepositoryName, hex};
 use crate::storage::{AppendError, Blob, StoredModule};
 
 /// How many unpacked bytes may wait for the disk.
@@ -49,7 +51,9 @@ impl Registry {
         let extracting = tokio::task::spawn_blocking(move || {
             artifact::extract(encoding, layer.reader(), &mut writer, &Limits::default()).map(drop)
         });
-        let stored = upload.append(ReaderStream::<DuplexStream>::new(reader), u64::MAX).await;
+        let mut md5 = Md5::new();
+        let frames = ReaderStream::<DuplexStream>::new(reader).inspect_ok(|frame| md5.update(frame));
+        let stored = upload.append(frames, u64::MAX).await;
         match stored {
             Err(AppendError::Store(error)) => return Err(error.into()),
             Err(_) => return Err(Error::Interrupted),
@@ -60,7 +64,7 @@ impl Registry {
             Err(error @ (UnpackError::Read(_) | UnpackError::Write(_))) => return Err(Error::Unpack(error)),
             Err(reason) => return Err(Error::NoModule(reason.to_string())),
         }
-        self.store.commit_module(upload, manifest).await?;
+        self.store.commit_module(upload, manifest, &hex(&md5.finalize())).await?;
         Ok(())
     }
 }

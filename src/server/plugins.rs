@@ -75,9 +75,10 @@ fn wasm(request: &Parts, module: &StoredModule) -> Result<Response, Problem> {
 
 fn metadata(repository: &RepositoryName, tag: &Tag, module: &StoredModule) -> String {
     let name = repository.as_str().trim_start_matches("plugins/");
-    let (size, unpacked, sha256) = (module.blob.size(), module.unpacked, module.digest.hex());
+    let (size, unpacked, md5, sha256) =
+        (module.blob.size(), module.unpacked, &module.md5, module.digest.hex());
     format!(
-        "Plugin Name: {name}:{tag}\nSize: {size} bytes\nLast Modified: {unpacked}\nCreated: {unpacked}\nSHA256: {sha256}\n"
+        "Plugin Name: {name}:{tag}\nSize: {size} bytes\nLast Modified: {unpacked}\nCreated: {unpacked}\nMD5: {md5}\nSHA256: {sha256}\n"
     )
 }
 

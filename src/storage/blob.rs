@@ -41,6 +41,8 @@ pub struct StoredModule {
     pub digest: Digest,
     /// Its bytes.
     pub blob: Blob,
+    /// MD5 of the module in hex: it proves nothing, but plugin-server tells it.
+    pub md5: String,
     /// When it was unpacked.
     pub unpacked: Timestamp,
 }
@@ -141,7 +143,7 @@ impl Store {
             return Ok(None);
         };
         let blob = self.open_blob(&row.facts)?;
-        Ok(Some(StoredModule { digest: row.facts.digest, blob, unpacked: row.unpacked }))
+        Ok(Some(StoredModule { digest: row.facts.digest, blob, md5: row.md5, unpacked: row.unpacked }))
     }
 
     fn open_blob(&self, facts: &BlobFacts) -> Result<Blob> {

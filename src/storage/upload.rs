@@ -235,10 +235,11 @@ impl Store {
         Ok(digest)
     }
 
-    /// Makes the upload the module unpacked from the image `manifest`.
-    pub async fn commit_module(&self, upload: Upload, manifest: &Digest) -> Result<Digest> {
+    /// Makes the upload, whose MD5 is given in hex, the module unpacked from the image `manifest`.
+    pub async fn commit_module(&self, upload: Upload, manifest: &Digest, md5: &str) -> Result<Digest> {
         let digest = self.publish(&upload, |digest, size| async move {
-            self.inner.metadata.commit_module(manifest, &BlobFacts { digest, size }, Timestamp::now()).await
+            let facts = BlobFacts { digest, size };
+            self.inner.metadata.commit_module(manifest, (&facts, md5), Timestamp::now()).await
         });
         digest.await
     }

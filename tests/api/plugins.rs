@@ -3,6 +3,7 @@
 use crate::harness::{Footprint, Image, Refusal, Server, Setup, digest_of, header_text, module, packed};
 use futures_util::future::join_all;
 use hwasm_registry::artifact::{Agent, Layout};
+use hwasm_registry::oci::hex;
 use hwasm_registry::registry::{OnUnloadable, PluginRule};
 use reqwest::Method;
 use reqwest::header::{IF_NONE_MATCH, RANGE};
@@ -56,18 +57,19 @@ async fn the_file_has_conditions_ranges_and_a_head() {
 }
 
 #[tokio::test]
-async fn metadata_is_text_in_five_lines() {
+async fn metadata_is_text_in_six_lines() {
     let module = module(1);
     let server = server_with(&module).await;
     let response = server.get("/plugins/key-auth/1.0.0/metadata.txt").await;
     assert!(header_text(&response, "content-type").starts_with("text/plain"));
     let text = response.text().await.unwrap();
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
     assert_eq!(lines[0], "Plugin Name: key-auth:1.0.0");
     assert_eq!(lines[1], format!("Size: {} bytes", module.len()));
     assert!(lines[2].starts_with("Last Modified: 20") && lines[2].ends_with('Z'), "{text}");
-    assert_eq!(lines[4], format!("SHA256: {}", sha256(&module)));
+    assert_eq!(lines[4], format!("MD5: {}", hex(&<md5::Md5 as md5::Digest>::digest(&module))));
+    assert_eq!(lines[5], format!("SHA256: {}", sha256(&module)));
 }
 
 #[tokio::test]
