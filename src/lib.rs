@@ -11,6 +11,7 @@
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
 //! | 1 | [`storage`] | where bytes and facts rest |
 //! | 1 | [`artifact`] | `.wasm` to OCI image and back; who can load it |
+//! | 1 | [`plugin`] | the `WasmPlugin` resource as data |
 //! | 0 | [`oci`] | the specifications' words as types |
 //! | 0 | [`telemetry`] | logs and metrics |
 
@@ -19,6 +20,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod oci;
+pub mod plugin;
 pub mod registry;
 pub mod server;
 pub mod storage;

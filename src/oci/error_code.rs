@@ -37,6 +37,8 @@ pub enum ErrorCode {
     PaginationNumberInvalid,
     /// A byte range that the content does not have.
     RangeInvalid,
+    /// A parameter or body that an endpoint beside the specification cannot read.
+    RequestInvalid,
     /// The fault is ours; the request id finds the cause in our log.
     Unknown,
 }
@@ -82,6 +84,7 @@ impl ErrorCode {
             Self::TagInvalid => "TAG_INVALID",
             Self::PaginationNumberInvalid => "PAGINATION_NUMBER_INVALID",
             Self::RangeInvalid => "RANGE_INVALID",
+            Self::RequestInvalid => "REQUEST_INVALID",
             Self::Unknown => "UNKNOWN",
         }
     }
