@@ -9,6 +9,7 @@
 //! | 4 | [`server`] | HTTP in, HTTP out |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
+//! | 2 | [`gateway`] | what a `WasmPlugin` does in a gateway |
 //! | 1 | [`storage`] | where bytes and facts rest |
 //! | 1 | [`artifact`] | `.wasm` to OCI image and back; who can load it |
 //! | 1 | [`plugin`] | the `WasmPlugin` resource as data |
@@ -19,6 +20,7 @@ pub mod artifact;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod gateway;
 pub mod oci;
 pub mod plugin;
 pub mod registry;
