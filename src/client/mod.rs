@@ -19,7 +19,7 @@
 //! ```
 //!
 //! The distribution protocol (distribution-spec 1.1.1) is spoken in `remote`, the only place that names an HTTP
-//! client. [`login`] and [`logout`] keep the credential files that Docker and Podman share.
+//! client; a [`WebClient`] fetches files of other servers with it. [`login`] and [`logout`] keep the credential files that Docker and Podman share.
 
 mod bundle;
 mod connector;
@@ -40,7 +40,9 @@ mod verify;
 pub use bundle::Bundle;
 pub use connector::{Access, Connector, Image, Options};
 pub use copy::{Copied, CopyOptions, DEPTH_LIMIT, NewImage, copy, copy_all, put_image};
-pub use credentials::{Credential, CredentialFiles, Credentials, Secret, Stored};
+pub use credentials::{
+    Credential, CredentialFiles, Credentials, DockerConfig, DockerConfigError, Secret, Stored,
+};
 pub use error::{Error, ErrorKind};
 pub use layout::Layout;
 pub use location::{FileLocation, Location, LocationError, RepositoryLocation};
@@ -48,6 +50,6 @@ pub use network_failure::{NetworkCause, NetworkFailure};
 pub use page::{Cursor, Page, PageRequest, PageStart, all_repositories, all_tags};
 pub use progress::{BlobOutcome, Progress, Unwatched};
 pub use refusal::{Refusal, Request};
-pub use remote::{Login, Registry, Remote, RetryPolicy, login, logout};
+pub use remote::{Login, Registry, Remote, RetryPolicy, WebClient, login, logout};
 pub use source::BlobSource;
 pub use target::{Answer, ByteStream, FetchedManifest, MANIFEST_LIMIT_BYTES, PutManifest, Receipt, Target};

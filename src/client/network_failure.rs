@@ -22,6 +22,8 @@ pub enum NetworkCause {
     NobodyListens,
     /// Nobody answers, or nobody listens any more.
     Unreachable,
+    /// The address is one that no request may go to: link-local, or a cloud's metadata service.
+    ForbiddenAddress,
     /// The other side answers a TLS hello in plain text.
     PlainHttp,
     /// The server's certificate is not trusted.
@@ -35,6 +37,7 @@ impl fmt::Display for NetworkFailure {
         let what = match self.cause {
             NetworkCause::UnknownHost => "the host name is not known",
             NetworkCause::NobodyListens | NetworkCause::Unreachable => "no connection",
+            NetworkCause::ForbiddenAddress => "the address is not asked",
             NetworkCause::PlainHttp => "the server does not speak TLS",
             NetworkCause::UntrustedCertificate => "the server's certificate is not trusted",
             NetworkCause::Broken => "the connection broke",
@@ -57,7 +60,7 @@ impl NetworkFailure {
             NetworkCause::UntrustedCertificate => Some(
                 "name the certificate authority with `--ca-file`, or accept any with `--insecure-skip-tls-verify`",
             ),
-            NetworkCause::Broken => None,
+            NetworkCause::ForbiddenAddress | NetworkCause::Broken => None,
         }
     }
 }

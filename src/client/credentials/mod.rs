@@ -1,10 +1,12 @@
 //! Who we are to a registry, as Docker and Podman remember it.
 
+mod docker_config;
 mod files;
 mod helper;
 
 use std::fmt;
 
+pub use docker_config::{DockerConfig, DockerConfigError};
 pub use files::{CredentialFiles, Stored};
 
 use super::Error;

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use tokio::sync::{Mutex, OnceCell};
 use url::Url;
 
+use super::address::forbidden_hop;
 use super::scope::Scope;
 use super::token::{Challenge, Token, TokenServer};
 use super::transport::{Reply, Transport};
@@ -114,8 +115,12 @@ impl Authorizer {
         Ok(found.as_ref())
     }
 
-    /// A registry behind TLS must not have us send passwords in plain text elsewhere.
+    /// A registry behind TLS must not have us send passwords in plain text elsewhere, and none may have us ask where only
+    /// this machine could.
     fn check_realm(&self, reply: &Reply, server: &TokenServer) -> Result<(), Error> {
+        if let Some(reason) = forbidden_hop(&self.base, &server.realm) {
+            return Err(reply.protocol_error(format!("it names a token server that is not asked: {reason}")));
+        }
         let secure = match (self.base.scheme(), server.realm.scheme()) {
             (_, "https") => true,
             (base, "http") => base == "http",

@@ -1,8 +1,9 @@
-//! A registry and its repositories, by the OCI distribution protocol (distribution-spec 1.1.1).
+//! A registry and its repositories, by the OCI distribution protocol (distribution-spec 1.1.1); and files of web servers.
 //!
 //! From the wire up: `transport` sends one request, `auth` answers challenges, `retry` decides about trying again,
 //! [`Registry`] joins the three, and `manifest`, `blob`, `upload`, `referrers` and `list` are the protocol's verbs.
 
+mod address;
 mod auth;
 mod blob;
 mod call;
@@ -17,12 +18,14 @@ mod token;
 mod transport;
 mod upload;
 mod upload_body;
+mod web_client;
 
 use std::sync::Arc;
 
 pub use login::{Login, login, logout};
 pub use registry::Registry;
 pub use retry::RetryPolicy;
+pub use web_client::WebClient;
 
 use super::{
     Answer, BlobOutcome, BlobSource, ByteStream, FetchedManifest, Page, PageRequest, PutManifest, Receipt,

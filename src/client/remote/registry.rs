@@ -65,8 +65,8 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether the registry has asked who we are.
-    pub(super) async fn was_asked(&self) -> bool {
+    /// Whether the registry has asked who we are: what one that has not gave, it gives to everybody.
+    pub async fn was_asked(&self) -> bool {
         self.auth.was_asked().await
     }
 

@@ -48,8 +48,13 @@ impl RetryPolicy {
 
     /// Waits after the failure numbered `failures` (from 1), or answers `error` where it was the last.
     pub(super) async fn pause(&self, failures: usize, error: Error) -> Result<(), Error> {
+        self.pause_if(is_worth_retrying(&error), failures, error).await
+    }
+
+    /// The same, by the caller's word on whether trying again is worth it.
+    pub(super) async fn pause_if(&self, passes: bool, failures: usize, error: Error) -> Result<(), Error> {
         let wait = self.backoff().build().nth(failures.saturating_sub(1));
-        match self.wait(&error, wait).filter(|_| is_worth_retrying(&error)) {
+        match self.wait(&error, wait).filter(|_| passes) {
             Some(wait) => {
                 tracing::debug!(%error, wait_ms = wait.as_millis(), "taking the transfer up again");
                 tokio::time::sleep(wait).await;

@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Url;
 
+use super::address::{Resolver, forbidden, forbidden_hop};
 use super::call::{ANSWER_TIMEOUT, Call, Redirects, describe};
 use super::retry::parse_retry_after;
 use crate::client::{ByteStream, Error, NetworkCause, NetworkFailure, Options, Refusal, Request};
@@ -22,7 +23,7 @@ const REDIRECT_LIMIT: usize = 5;
 const ERROR_LIMIT_BYTES: usize = 64 * 1024;
 /// Sends single requests. It knows nothing of credentials and of trying again.
 ///
-/// This is the only file that names the HTTP client.
+/// This is the only file that names the HTTP client, but for `address`, which filters what it resolves.
 pub(super) struct Transport {
     options: Options,
     /// Set for loopback registries, which no proxy could reach.
@@ -53,6 +54,7 @@ impl Transport {
         authorization: Option<&HeaderValue>,
     ) -> Result<Reply, Error> {
         let mut url = call.url.clone();
+        check_address(forbidden(&url), || call.describe())?;
         for _ in 0..=REDIRECT_LIMIT {
             let authorization = authorization.filter(|_| url.origin() == call.url.origin());
             let request = describe(&call.method, &url);
@@ -125,7 +127,8 @@ impl Transport {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("hwasm-registry/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Resolver);
         if self.direct { builder.no_proxy() } else { builder }
     }
 
@@ -164,9 +167,21 @@ fn next_hop(reply: &Reply, url: &Url, call: &Call) -> Result<Option<Url>, Error>
         return Ok(None);
     };
     let next = url.join(location).map_err(|_| reply.protocol_error("its `Location` is not a URL"))?;
+    check_address(forbidden_hop(url, &next), || describe(&call.method, &next))?;
     match (url.scheme(), next.scheme()) {
         ("https", "https") | ("http", "http" | "https") => Ok(Some(next)),
         _ => Err(reply.protocol_error("it redirects from https to another scheme")),
+    }
+}
+
+/// Nothing where there is no `reason` against asking.
+fn check_address(reason: Option<String>, request: impl FnOnce() -> Request) -> Result<(), Error> {
+    match reason {
+        None => Ok(()),
+        Some(message) => {
+            let cause = NetworkCause::ForbiddenAddress;
+            Err(Error::Network(Box::new(NetworkFailure { request: request(), cause, message })))
+        }
     }
 }
 
@@ -220,12 +235,20 @@ impl Reply {
         Error::Refused(Box::new(Refusal { request, status, code, message, retry_after }))
     }
 
+    /// An error where the answer says that its body is larger than `limit_bytes`.
+    pub(super) fn check_length(&self, what: &str, limit_bytes: u64) -> Result<(), Error> {
+        match self.response.content_length() {
+            Some(length) if length > limit_bytes => {
+                Err(Error::TooLarge { what: what.to_owned(), limit_bytes })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The whole body, at most `limit_bytes`.
     pub(super) async fn read_all(self, what: &str, limit_bytes: u64) -> Result<Bytes, Error> {
         let too_large = || Error::TooLarge { what: what.to_owned(), limit_bytes };
-        if self.response.content_length().is_some_and(|length| length > limit_bytes) {
-            return Err(too_large());
-        }
+        self.check_length(what, limit_bytes)?;
         let mut content = self.into_stream();
         let mut all = BytesMut::new();
         while let Some(piece) = content.try_next().await? {
