@@ -7,6 +7,7 @@
 //! | 6 | [`commands`] | one file per subcommand |
 //! | 5 | [`config`] | file < environment < flags, validated once |
 //! | 4 | [`server`] | HTTP in, HTTP out |
+//! | 3 | [`agent`] | keeps a gateway's modules current and serves them to its Envoys |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
 //! | 2 | [`gateway`] | what a `WasmPlugin` does in a gateway |
@@ -16,6 +17,7 @@
 //! | 0 | [`oci`] | the specifications' words as types |
 //! | 0 | [`telemetry`] | logs and metrics |
 
+pub mod agent;
 pub mod artifact;
 pub mod client;
 pub mod commands;

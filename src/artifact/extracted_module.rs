@@ -63,7 +63,7 @@ fn check_entry(entry: &Entry) -> Result<(), UnpackError> {
     Ok(())
 }
 
-fn copy_module(
+pub(super) fn copy_module(
     mut read: impl FnMut(&mut [u8]) -> Result<usize, UnpackError>,
     writer: &mut impl Write,
 ) -> Result<ExtractedModule, UnpackError> {

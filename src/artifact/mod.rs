@@ -4,13 +4,15 @@
 //! - [`inspect`] reads a module and says what a gateway will do with it.
 //! - [`Plugin::load`] takes what an author has on disk; [`pack`] makes an [`Image`] of it, the same bytes every time.
 //! - [`module_layer`] and [`examine`] look at an image, [`verdicts`] says who loads it and who refuses it and why.
-//! - [`extract`] takes the module out of a layer as a stream, in fixed memory, whatever the layer claims.
+//! - [`extract`] takes the module out of a layer as a stream, in fixed memory, whatever the layer claims; [`extract_file`]
+//!   out of what a web server gives.
 //!
 //! Nothing here knows a network or a store: bytes and readers in, values out.
 
 mod agent;
 mod config_blob;
 mod document;
+mod extracted_file;
 mod extracted_module;
 #[cfg(test)]
 mod fixtures;
@@ -38,6 +40,7 @@ mod zstd;
 
 pub use agent::Agent;
 pub use document::Document;
+pub use extracted_file::extract_file;
 pub use extracted_module::{ExtractedModule, extract};
 pub use host_function::ImportName;
 pub use image::{Blob, Image, PackOptions, pack};
@@ -50,7 +53,7 @@ pub use module_error::ModuleError;
 pub use module_form::ModuleForm;
 pub use plugin::{Plugin, PluginError};
 pub use plugin_name::{Chosen, Origin};
-pub use plugin_spec::PluginSpec;
+pub use plugin_spec::{PluginSpec, PluginSpecError};
 pub use producers::Producer;
 pub use tar_reader::EntryKind;
 pub use unpack_error::UnpackError;

@@ -103,7 +103,8 @@ impl<'a> TarReader<'a> {
         Ok(read)
     }
 
-    fn next_entry(&mut self) -> Result<Option<Entry>, UnpackError> {
+    /// The next member, whatever it is.
+    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>, UnpackError> {
         let (mut long_name, mut records) = (String::new(), PaxRecords::default());
         loop {
             let Some(header) = self.next_header()? else { return Ok(None) };

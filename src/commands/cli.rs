@@ -6,7 +6,10 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::exit::{self, EXIT_CODES};
 use super::output::{Output, OutputArgs, ReaderGone};
-use super::{completions, config, copy, delete, inspect, list, login, logout, pack, pull, push, serve, tag};
+use super::{
+    agent, completions, config, copy, delete, explain, inspect, list, login, logout, pack, pull, push, serve,
+    tag, wasmplugin,
+};
 
 /// From plugin.wasm to a running Envoy gateway: packs, checks, stores and serves proxy-wasm plugins as OCI images
 #[derive(Debug, Parser)]
@@ -33,6 +36,10 @@ enum Command {
     Tag(tag::Args),
     Delete(delete::Args),
     Copy(copy::Args),
+    #[command(name = "wasmplugin")]
+    WasmPlugin(wasmplugin::Args),
+    Explain(explain::Args),
+    Agent(Box<agent::Args>),
     Login(login::Args),
     Logout(logout::Args),
     Config(config::Args),
@@ -65,6 +72,9 @@ impl Command {
             Self::Tag(args) => args.run(context).await,
             Self::Delete(args) => args.run(context).await,
             Self::Copy(args) => args.run(context).await,
+            Self::WasmPlugin(args) => args.run(context).await,
+            Self::Explain(args) => args.run(context),
+            Self::Agent(args) => args.run(context).await,
             Self::Login(args) => args.run(context).await,
             Self::Logout(args) => args.run(context).await,
             Self::Config(args) => args.run(context),

@@ -3,14 +3,15 @@ use std::io::{self, BufReader, Read, Seek, Write};
 
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
+use indicatif::HumanBytes;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::artifact::{
-    Encoding, ExtractedModule, LayerContent, Limits, Verdict, examine, extract, linux_amd64_child,
-    module_layer, verdicts, verdicts_through_index,
+    Encoding, ExtractedModule, LayerContent, Limits, PluginSpec, Verdict, examine, extract,
+    linux_amd64_child, module_layer, verdicts, verdicts_through_index,
 };
 use crate::client::{BlobOutcome, FetchedManifest, Image, Progress};
-use crate::oci::{Descriptor, Manifest, ManifestKind, Reference};
+use crate::oci::{Descriptor, Manifest, ManifestKind, Reference, media_type};
 
 use super::progress::Bars;
 use super::session::Session;
@@ -66,6 +67,28 @@ impl FetchedImage {
         } else {
             verdicts(&self.manifest, content)
         }
+    }
+
+    /// What the image's `spec.yaml` says, or why it cannot be understood; `None` where the image carries none.
+    pub(super) async fn fetch_spec(
+        &self,
+        image: &Image,
+    ) -> anyhow::Result<Option<Result<PluginSpec, String>>> {
+        let Some(layer) =
+            self.manifest.layers().iter().find(|layer| layer.media_type == media_type::WASM_SPEC)
+        else {
+            return Ok(None);
+        };
+        if layer.size > PluginSpec::MAX_BYTES {
+            let limit = HumanBytes(PluginSpec::MAX_BYTES);
+            return Ok(Some(Err(format!(
+                "it has {}, more than the {limit} that are read",
+                HumanBytes(layer.size)
+            ))));
+        }
+        let pieces: Vec<_> = image.target.fetch_blob(layer).await?.try_collect().await?;
+        let spec = PluginSpec::parse(&String::from_utf8_lossy(&pieces.concat()));
+        Ok(Some(spec.map_err(|error| error.to_string())))
     }
 
     /// Writes the module to `writer`.

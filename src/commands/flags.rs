@@ -9,6 +9,9 @@ pub(super) struct ServerFlags {
     /// Address and port, instead of `server.listen`; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     listen: Option<SocketAddr>,
+    /// Directory of `WasmPlugin`s to show at /debug/configz, instead of `gateway.wasmplugins`
+    #[arg(long, value_name = "DIR")]
+    wasmplugins: Option<PathBuf>,
     #[command(flatten)]
     store: StoreFlags,
 }
@@ -33,7 +36,12 @@ impl ServerFlags {
             key: "server.listen",
             value: address.to_string(),
         });
-        listen.into_iter().chain(self.store.given()).collect()
+        let wasmplugins = self.wasmplugins.as_ref().map(|directory| Flag {
+            name: "--wasmplugins",
+            key: "gateway.wasmplugins",
+            value: directory.display().to_string(),
+        });
+        listen.into_iter().chain(wasmplugins).chain(self.store.given()).collect()
     }
 }
 

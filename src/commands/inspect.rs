@@ -4,14 +4,14 @@ use anyhow::Context as _;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use crate::artifact::{Encoding, Layout, ModuleInfo, Verdict, inspect, module_layer};
+use crate::artifact::{Encoding, Layout, ModuleInfo, PluginSpec, Verdict, inspect, module_layer};
 use crate::client::Access;
 use crate::oci::{Descriptor, Digest, ManifestKind, MediaType};
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::fetched::FetchedImage;
-use super::module_facts::{finding_lines, module_lines};
+use super::module_facts::{finding_lines, module_lines, spec_lines};
 use super::output::{Paint, Report, printable};
 use super::packing::Packed;
 use super::session::{Session, SessionArgs, with_session};
@@ -49,6 +49,8 @@ struct Inspection {
     image: Option<ImageShape>,
     /// The module; none where the image holds none or a broken one.
     module: Option<ModuleInfo>,
+    /// What `spec.yaml` says of the plugin; none where it says nothing.
+    spec: Option<PluginSpec>,
     /// Why gateways would not run the module, one sentence each.
     problems: Vec<String>,
     /// What only some gateways do with it, one sentence each.
@@ -113,14 +115,19 @@ impl Args {
         let place = session.place(&self.subject)?;
         let fetched = async {
             let image = session.image(&place, Access::Read).await?;
-            FetchedImage::fetch(session, &image).await
+            let fetched = FetchedImage::fetch(session, &image).await?;
+            let spec = fetched.fetch_spec(&image).await?;
+            anyhow::Ok((fetched, spec))
         };
-        let image = fetched.await.with_context(|| format!("cannot inspect `{place}`"))?;
+        let (image, spec) = fetched.await.with_context(|| format!("cannot inspect `{place}`"))?;
+        let spec = spec.and_then(|spec| {
+            spec.map_err(|fault| session.context.output.warn(format_args!("spec.yaml: {fault}"))).ok()
+        });
         let content = image.content()?;
         let verdicts = image.verdicts(content.as_ref());
         let found = module_of(&image);
         let shape = ImageShape::of(image);
-        Ok(Inspection::new(place.to_string(), Some(shape), found, verdicts))
+        Ok(Inspection { spec, ..Inspection::new(place.to_string(), Some(shape), found, verdicts) })
     }
 }
 
@@ -144,7 +151,9 @@ fn missing(subject: &str) -> Failure {
 /// A file or directory as `push` would pack it.
 fn of_plugin(subject: &str, path: &Path) -> anyhow::Result<Inspection> {
     let packed = Packed::of(path, Layout::default())?;
-    Ok(Inspection::new(subject.to_owned(), None, Ok(packed.plugin.info().clone()), packed.verdicts))
+    let spec = Some(packed.plugin.spec().clone()).filter(|spec| *spec != PluginSpec::default());
+    let module = Ok(packed.plugin.info().clone());
+    Ok(Inspection { spec, ..Inspection::new(subject.to_owned(), None, module, packed.verdicts) })
 }
 
 /// The image's module, or why there is none to look at.
@@ -169,7 +178,7 @@ impl Inspection {
             Err(reason) => (None, vec![reason]),
         };
         let warnings = module.as_ref().map(ModuleInfo::warnings).unwrap_or_default();
-        Self { subject, image, module, problems, warnings, verdicts }
+        Self { subject, image, module, spec: None, problems, warnings, verdicts }
     }
 
     fn is_unloadable(&self) -> bool {
@@ -223,6 +232,9 @@ impl Report for Inspection {
         }
         if let Some(module) = &self.module {
             parts.push(format!("{}\n{}", paint.strong("Module"), module_lines(paint, module)));
+        }
+        if let Some(spec) = &self.spec {
+            parts.push(format!("{}\n{}", paint.strong("Plugin"), spec_lines(spec)));
         }
         let findings = finding_lines(paint, &self.problems, &self.warnings);
         if !findings.is_empty() {

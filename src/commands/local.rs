@@ -9,7 +9,7 @@ use crate::client::{self, Credentials, ErrorKind, Options, RetryPolicy};
 use crate::config::Config;
 use crate::oci::RegistryHost;
 use crate::registry::Registry;
-use crate::server;
+use crate::server::{self, Rooms};
 use crate::storage::{self, Store};
 
 use super::exit::{Exit, Failure};
@@ -63,8 +63,8 @@ impl LocalRegistry {
         let endpoint = host(listener.local_addr().context("cannot tell the port")?);
         let stopping = CancellationToken::new();
         let stopped = stopping.clone().cancelled_owned();
-        let registry = Registry::new(store, config.registry);
-        let task = tokio::spawn(async move { server::serve(listener, &settings, registry, stopped).await });
+        let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway };
+        let task = tokio::spawn(async move { server::serve(listener, &settings, rooms, stopped).await });
         Ok(Self { endpoint, own: Some(OwnServer { stopping, task }) })
     }
 

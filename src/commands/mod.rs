@@ -3,6 +3,7 @@
 //! A command says what happened through `Output`, the only printer: its result on standard output, as text or JSON;
 //! notes, warnings, progress and errors on standard error. A failure ends in one of the documented exit codes.
 
+mod agent;
 mod cli;
 mod completions;
 mod config;
@@ -10,6 +11,7 @@ mod context;
 mod copy;
 mod delete;
 mod exit;
+mod explain;
 mod fetched;
 mod flags;
 mod inspect;
@@ -24,13 +26,13 @@ mod packing;
 mod place;
 mod progress;
 mod pull;
-mod pull_policy;
 mod push;
 mod serve;
 mod session;
+mod stop_signals;
 mod table;
 mod tag;
 mod verdicts;
-mod wasm_plugin;
+mod wasmplugin;
 
 pub use cli::run;

@@ -1,6 +1,6 @@
 use indicatif::HumanBytes;
 
-use crate::artifact::ModuleInfo;
+use crate::artifact::{ModuleInfo, PluginSpec};
 
 use super::output::{Paint, printable};
 
@@ -23,6 +23,23 @@ pub(super) fn module_lines(paint: Paint, module: &ModuleInfo) -> String {
         fact("callbacks", &printable(&module.callbacks.join(" "))),
     ];
     lines.join("\n")
+}
+
+/// What `spec.yaml` says of the plugin, one fact a line; of its schemas, that there are any.
+pub(super) fn spec_lines(spec: &PluginSpec) -> String {
+    let yes = |schema: bool| schema.then(|| "yes".to_owned());
+    let lines = [
+        ("name", spec.name.clone()),
+        ("version", spec.version.clone()),
+        ("title", spec.title.clone()),
+        ("category", spec.category.clone()),
+        ("phase", spec.phase.clone()),
+        ("priority", spec.priority.map(|priority| priority.to_string())),
+        ("config schema", yes(spec.config_schema.is_some())),
+        ("rule schema", yes(spec.route_config_schema.is_some())),
+    ];
+    let said = lines.iter().filter_map(|(title, value)| Some(fact(title, &printable(value.as_deref()?))));
+    said.collect::<Vec<_>>().join("\n")
 }
 
 fn fact(title: &str, value: &str) -> String {

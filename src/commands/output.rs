@@ -16,6 +16,8 @@ pub(super) enum Format {
     Text,
     /// One JSON document on standard output, for programs.
     Json,
+    /// Workflow commands of GitHub Actions, where the command has any; else as for people.
+    Github,
 }
 
 /// When to use colours.
@@ -33,9 +35,9 @@ pub(super) enum Color {
 /// Options that every command has and that only the printer looks at.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct OutputArgs {
-    /// How to print the result: for people, or as one JSON document
+    /// How to print the result: for people, as one JSON document, or (`wasmplugin lint` only) for GitHub Actions
     #[arg(long, value_enum, default_value_t, global = true, help_heading = "Output")]
-    #[arg(value_name = "text|json", hide_possible_values = true)]
+    #[arg(value_name = "text|json|github", hide_possible_values = true)]
     pub(super) format: Format,
     /// Print the result and errors only: no progress, no notes
     #[arg(long, short, global = true, help_heading = "Output")]
@@ -50,6 +52,11 @@ pub(super) struct OutputArgs {
 pub(super) trait Report: Serialize {
     /// The text for people, without the last line break.
     fn text(&self, paint: Paint) -> String;
+
+    /// The text as workflow commands of GitHub Actions, for a command that has any.
+    fn github(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Text out of somebody else's file, on one line and with nothing in it that a terminal obeys.
@@ -147,14 +154,20 @@ impl Output {
 
     /// Prints the result of the command.
     pub(super) fn report(&self, report: &impl Report) -> anyhow::Result<()> {
-        let text = match self.format {
-            Format::Text => report.text(self.paint),
-            Format::Json => serde_json::to_string_pretty(report)?,
-        };
+        let text = self.render(report)?;
         if text.is_empty() {
             return Ok(());
         }
         self.raw(format!("{text}\n").as_bytes())
+    }
+
+    /// The result in the format asked for, without the last line break.
+    pub(super) fn render(&self, report: &impl Report) -> anyhow::Result<String> {
+        match self.format {
+            Format::Text => Ok(report.text(self.paint)),
+            Format::Json => Ok(serde_json::to_string_pretty(report)?),
+            Format::Github => Ok(report.github().unwrap_or_else(|| report.text(self.paint))),
+        }
     }
 
     /// Writes bytes to standard output as they are: a module, a completion script.

@@ -3,8 +3,11 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::artifact::Verdict;
-use crate::client::{self, Access, ErrorKind, Location, Receipt, put_image};
+use crate::client::{self, Access, ErrorKind, Location, put_image};
 use crate::oci::{Digest, ImageReference, Reference, Tag};
+use crate::plugin::{
+    EffectivePolicy, ImageFacts, ImageKind, InitialConfig, ModuleUrl, NewWasmPlugin, PullPolicy, to_yaml,
+};
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
@@ -12,10 +15,9 @@ use super::module_facts::finding_lines;
 use super::output::{Output, Paint, Report};
 use super::packing::{Packed, PackingArgs};
 use super::place::Place;
-use super::pull_policy::PullPolicy;
 use super::session::{Session, SessionArgs, with_session};
 use super::verdicts::{refused_by_a_gateway, verdict_section};
-use super::wasm_plugin::WasmPlugin;
+use super::wasmplugin::image_facts;
 
 /// Where plugins go when nobody says otherwise: Higress looks for them there too.
 const DEFAULT_NAMESPACE: &str = "plugins";
@@ -70,7 +72,7 @@ struct Pushed {
     /// Which agents load the image.
     verdicts: Vec<Verdict>,
     /// What agents do with `url` when no pull policy is named.
-    pull_policy: PullPolicy,
+    pull_policy: EffectivePolicy,
     /// A WasmPlugin resource in YAML.
     wasm_plugin: String,
     /// Whether only this machine reaches the registry under that name.
@@ -90,6 +92,8 @@ impl Args {
     async fn push(&self, session: &Session<'_>, packed: &Packed) -> anyhow::Result<Pushed> {
         let place = self.destination(session, packed)?;
         let (image, tag) = named_image(&place)?;
+        // Before anything moves: what cannot be written down afterwards is refused now.
+        let pushed = Pushed::new(&image, &self.tags, packed)?;
         let target = session.image(&place, Access::Write).await?.target;
         let new = packed.to_put(Reference::Tag(tag), &self.tags);
         let receipt = put_image(&*target, &new, &session.copy_options()).await;
@@ -99,7 +103,7 @@ impl Args {
         for warning in &receipt.warnings {
             session.context.output.warn(format_args!("the registry says: {warning}"));
         }
-        Ok(Pushed::new(&image, &self.tags, packed, receipt))
+        Ok(pushed)
     }
 
     /// The place asked for, or the plugin's own in the local registry; says what was chosen, and why.
@@ -161,24 +165,38 @@ fn explain(error: client::Error, packed: &Packed) -> anyhow::Error {
 }
 
 impl Pushed {
-    fn new(image: &ImageReference, tags: &[Tag], packed: &Packed, receipt: Receipt) -> Self {
-        let spec = packed.plugin.spec();
-        let resource = WasmPlugin { url: image, phase: spec.phase.as_deref(), priority: spec.priority };
-        Self {
+    fn new(image: &ImageReference, tags: &[Tag], packed: &Packed) -> anyhow::Result<Self> {
+        let digest = &packed.image.descriptor.digest;
+        let url: ModuleUrl = format!("oci://{image}").parse()?;
+        Ok(Self {
             reference: image.to_string(),
             tags: tags.to_vec(),
-            url: format!("oci://{image}"),
-            pinned_url: format!("oci://{}", image.pinned(receipt.digest.clone())),
-            digest: receipt.digest,
+            pull_policy: PullPolicy::Unspecified.effective(&url, ""),
+            url: url.as_str().to_owned(),
+            pinned_url: format!("oci://{}", image.pinned(digest.clone())),
             size_bytes: packed.size_bytes(),
             problems: packed.plugin.info().problems(),
             warnings: packed.plugin.info().warnings(),
             verdicts: packed.verdicts.clone(),
-            pull_policy: PullPolicy::of(image),
-            wasm_plugin: resource.to_string(),
+            wasm_plugin: wasm_plugin(image, packed)?,
+            digest: digest.clone(),
             is_loopback: image.registry.is_loopback(),
-        }
+        })
     }
+}
+
+/// A `WasmPlugin` that runs the image; its configuration is still to be written.
+fn wasm_plugin(image: &ImageReference, packed: &Packed) -> anyhow::Result<String> {
+    let facts = ImageFacts {
+        digest: packed.image.descriptor.digest.clone(),
+        kind: ImageKind::Image,
+        module_bytes: None,
+        // The report has the verdicts already.
+        refused_by: Vec::new(),
+        declaration: Some(image_facts::declaration(packed.plugin.spec())),
+    };
+    let new = NewWasmPlugin { config: InitialConfig::Absent, ..NewWasmPlugin::default() };
+    Ok(to_yaml(&new.build(image, &facts)?)?.trim_end().to_owned())
 }
 
 impl Report for Pushed {

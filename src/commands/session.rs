@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use crate::artifact::Agent;
 use crate::client::{Access, Connector, CopyOptions, Credentials, Image, Location, Options, Registry};
 use crate::config::Config;
 use crate::oci::{ImageReference, RegistryHost};
@@ -94,6 +95,11 @@ impl<'a> Session<'a> {
     /// The host that the local registry goes by, whether or not it runs.
     pub(super) fn local_host(&self) -> RegistryHost {
         LocalRegistry::name(&self.config)
+    }
+
+    /// The agents that matter: those of `plugins.agents`.
+    pub(super) fn agents(&self) -> &[Agent] {
+        &self.config.registry.plugins.agents
     }
 
     /// Reads the name of a place.

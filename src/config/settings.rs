@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layer::Layer;
 use super::{Effective, Error, Sources};
-use crate::{registry, server, storage, telemetry};
+use crate::{agent, gateway, registry, server, storage, telemetry};
 
 /// Every setting of the program, by room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -16,6 +16,10 @@ pub struct Config {
     /// `[limits]` and `[plugins]`: what the registry allows.
     #[serde(flatten)]
     pub registry: registry::Config,
+    /// `[gateway]`: the Higress installation that is meant.
+    pub gateway: gateway::Config,
+    /// `[agent]`: how an agent keeps modules.
+    pub agent: agent::Config,
     /// `[log]`: what is logged and how.
     pub log: telemetry::Config,
 }
@@ -28,13 +32,16 @@ struct Sections<Limits, Plugins> {
     storage: storage::Config,
     limits: Limits,
     plugins: Plugins,
+    gateway: gateway::Config,
+    agent: agent::Config,
     log: telemetry::Config,
 }
 
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Sections { server, storage, limits, plugins, log } = Sections::deserialize(deserializer)?;
-        Ok(Self { server, storage, registry: registry::Config { limits, plugins }, log })
+        let Sections { server, storage, limits, plugins, gateway, agent, log } =
+            Sections::deserialize(deserializer)?;
+        Ok(Self { server, storage, registry: registry::Config { limits, plugins }, gateway, agent, log })
     }
 }
 
@@ -161,6 +168,7 @@ mod tests {
             ("[limits]\nupload_expiry = \"5\"", ["`limits.upload_expiry`", "such as `30s`"]),
             ("[plugins]\non_unloadable = \"forbid\"", ["`plugins.on_unloadable`", "`refuse`"]),
             ("[[plugins.rules]]\nrepository = \"a\"", ["`plugins.rules[0]", "`on_unloadable`"]),
+            ("[gateway]\ngateway_selector = \"a b\"", ["`a b` is no label", "`key=value`"]),
             ("[server", ["TOML", "line 1"]),
         ] {
             let error = Config::load(&file(directory.path(), text)).unwrap_err().to_string();
@@ -204,7 +212,12 @@ mod tests {
     #[test]
     fn what_is_printed_reads_back_as_the_same_configuration() {
         let directory = tempfile::tempdir().unwrap();
-        let environment = [variable(LISTEN, "127.0.0.1:7")].into();
+        let set = [
+            (LISTEN, "127.0.0.1:7"),
+            ("HWASM_REGISTRY__GATEWAY__WASMPLUGINS", "plugins"),
+            ("HWASM_REGISTRY__GATEWAY__GATEWAY_SELECTOR", "gw"),
+        ];
+        let environment = set.map(|(name, value)| variable(name, value)).into();
         let printed = Config::load(&Sources { environment, ..Sources::default() }).unwrap();
         let text = printed.to_string();
         assert!(text.contains("listen = \"127.0.0.1:7\"") && text.contains(&format!("# {LISTEN}")), "{text}");

@@ -75,20 +75,33 @@ impl Registry {
     ) -> Result<Vec<String>> {
         let plugins = &self.config.plugins;
         let action = plugins.action(repository);
-        if action == OnUnloadable::Ignore || manifest.layers().is_empty() {
+        if action == OnUnloadable::Ignore {
+            return Ok(Vec::new());
+        }
+        let warnings = self.unloadable(repository, manifest).await?;
+        match action {
+            OnUnloadable::Refuse if !warnings.is_empty() => Err(Error::Unloadable(warnings.join("; "))),
+            _ => Ok(warnings),
+        }
+    }
+
+    /// Which of the configured agents cannot load an image and why, one sentence for each reason; nothing is said of
+    /// images that hold no module.
+    pub(super) async fn unloadable(
+        &self,
+        repository: &RepositoryName,
+        manifest: &Manifest,
+    ) -> Result<Vec<String>> {
+        if manifest.layers().is_empty() {
             return Ok(Vec::new());
         }
         let content = self.examine(repository, manifest).await?;
         if !artifact::holds_module(manifest, content.as_ref()) {
             return Ok(Vec::new());
         }
-        let verdicts = artifact::verdicts(manifest, content.as_ref());
-        let warnings =
-            warnings(verdicts.into_iter().filter(|verdict| plugins.agents.contains(&verdict.agent)));
-        match action {
-            OnUnloadable::Refuse if !warnings.is_empty() => Err(Error::Unloadable(warnings.join("; "))),
-            _ => Ok(warnings),
-        }
+        let agents = &self.config.plugins.agents;
+        let verdicts = artifact::verdicts(manifest, content.as_ref()).into_iter();
+        Ok(warnings(verdicts.filter(|verdict| agents.contains(&verdict.agent))))
     }
 
     /// What the image's module layer holds; `None` where it has none, or does not hold it yet.

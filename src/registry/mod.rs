@@ -8,6 +8,7 @@ mod layout_check;
 mod list;
 mod manifest;
 mod module;
+mod plugin_image;
 mod upload;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub use error::Error;
 pub use layout_check::{OnUnloadable, PluginRule, Plugins, RepositoryPattern};
 pub use list::ReferrersPage;
 pub use manifest::{ManifestPush, PushedManifest};
+pub use plugin_image::PluginImage;
 pub use upload::{Chunk, StartedUpload};
 
 pub use crate::storage::{Blob, Page, PageRequest, StoredModule, UploadId};

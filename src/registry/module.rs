@@ -31,7 +31,11 @@ impl Registry {
     }
 
     /// The image that a reference names; for an index, the child that agents take.
-    async fn image(&self, repository: &RepositoryName, reference: &Reference) -> Result<(Digest, Manifest)> {
+    pub(super) async fn image(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(Digest, Manifest)> {
         let stored = self.manifest(repository, reference).await?;
         let manifest = Manifest::parse(&stored.media_type, &stored.bytes)?;
         if !stored.media_type.is_index() {

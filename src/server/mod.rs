@@ -1,17 +1,21 @@
 //! HTTP in, HTTP out. `v2` is the OCI distribution API, `plugins` serves modules as files, `api` tells
-//! what the distribution API has no words for, `health` answers probes.
+//! what the distribution API has no words for, `debug` shows what a gateway gets, `health` answers probes.
 //!
 //! Only this room knows HTTP status codes. Every answer carries a request id, every request leaves one access line,
 //! and no 5xx shows a path or a cause.
 
 mod access;
+mod agent_status;
 mod api;
+mod bounded_json;
 mod config;
 mod connection;
 mod content;
+mod debug;
 mod header_fields;
 mod health;
 mod idle;
+mod installation;
 mod linger;
 mod listener;
 mod metrics;
@@ -22,14 +26,28 @@ mod request_body;
 mod request_id;
 mod router;
 mod v2;
+mod wasmplugin_directory;
+mod workshop;
 
 use std::future::Future;
 
 use tokio::net::TcpListener;
 
+pub use agent_status::{AgentPages, serve_agent_status};
 pub use config::Config;
+pub use wasmplugin_directory::{Applied, LeftOut, WasmPluginDirectory};
 
+use crate::gateway;
 use crate::registry::Registry;
+
+/// What requests are answered from.
+#[derive(Clone)]
+pub struct Rooms {
+    /// The content.
+    pub registry: Registry,
+    /// The Higress installation that is meant.
+    pub gateway: gateway::Config,
+}
 
 /// Why the server could not run.
 #[derive(Debug, thiserror::Error)]
@@ -50,15 +68,11 @@ pub async fn bind(config: &Config) -> Result<TcpListener, Error> {
     TcpListener::bind(config.listen).await.map_err(|source| Error::Bind { address, source })
 }
 
-/// Serves `registry` on `listener` until `shutdown` completes; then finishes running requests, within the configured
+/// Serves `rooms` on `listener` until `shutdown` completes; then finishes running requests, within the configured
 /// grace, and closes the registry's store.
-pub async fn serve(
-    listener: TcpListener,
-    config: &Config,
-    registry: Registry,
-    shutdown: impl Future<Output = ()>,
-) {
-    let service = router::service(registry.clone());
+pub async fn serve(listener: TcpListener, config: &Config, rooms: Rooms, shutdown: impl Future<Output = ()>) {
+    let registry = rooms.registry.clone();
+    let service = router::service(rooms);
     let stopped = tokio_util::sync::CancellationToken::new();
     let housekeeping = tokio::spawn(keep_house(registry.clone(), stopped.clone()));
     listener::run(listener, config, service, shutdown).await;

@@ -27,6 +27,11 @@ impl<'a> Query<'a> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
 
+    /// The name of every parameter, in the order given.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_ref())
+    }
+
     /// The page that `n` and `last` ask for; without `n`, and for a larger `n`, one of `limit` entries.
     pub(super) fn page(&self, limit: u32) -> Result<PageRequest, Problem> {
         let invalid = |message: String| Problem::bad_request(ErrorCode::PaginationNumberInvalid, message);
@@ -49,7 +54,8 @@ fn count(text: &str) -> Option<u32> {
     digits.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-fn excerpt(text: &str) -> String {
+/// What a message quotes of a parameter.
+pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(40).collect()
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Problem {
     code: ErrorCode,
     message: String,
     header: Option<Box<(HeaderName, HeaderValue)>>,
+    /// Facts for programs, in a shape of its own.
+    detail: serde_json::Value,
     /// For the log only.
     cause: Option<String>,
     endpoint: Option<EndpointName>,
@@ -24,11 +26,17 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), header: None, cause: None, endpoint: None }
+        let (message, detail) = (message.into(), serde_json::Value::Null);
+        Self { status, code, message, header: None, detail, cause: None, endpoint: None }
     }
 
     pub(super) fn bad_request(code: ErrorCode, message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// A parameter or body of an endpoint beside the specification cannot be read.
+    pub(super) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::bad_request(ErrorCode::RequestInvalid, message)
     }
 
     pub(super) fn not_found(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -42,6 +50,12 @@ impl Problem {
             .with_header(header::ALLOW, HeaderValue::from_static(allowed))
     }
 
+    /// More was asked at a time than is done here; later it may be done.
+    pub(super) fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::TooManyRequests, message)
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS))
+    }
+
     /// Our own fault. The client gets a request id; the log gets the cause.
     pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
         let message = "the registry failed; its log has the cause under this request id";
@@ -53,6 +67,10 @@ impl Problem {
         Self { header: Some(Box::new((name, value))), ..self }
     }
 
+    pub(super) fn with_detail(self, detail: serde_json::Value) -> Self {
+        Self { detail, ..self }
+    }
+
     /// The same, noting which endpoint it came from.
     pub(super) fn at(self, endpoint: &'static str) -> Self {
         Self { endpoint: Some(EndpointName(endpoint)), ..self }
@@ -61,8 +79,9 @@ impl Problem {
     /// The answer. What is our own fault is logged here, once.
     pub(super) fn into_response(self, request_id: &RequestId) -> Response {
         let mut body = ErrorBody::one(self.code, self.message);
+        body.errors[0].detail = self.detail;
         if self.status.is_server_error() {
-            let cause = self.cause.as_deref().unwrap_or("out of space");
+            let cause = self.cause.as_ref().unwrap_or(&body.errors[0].message);
             tracing::error!(request_id = request_id.as_str(), cause, "request failed");
             body.errors[0].detail = serde_json::json!({ "requestId": request_id.as_str() });
         }

@@ -7,11 +7,12 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, header};
 
 use super::access::{AccessRecord, EndpointName};
+use super::installation::Installation;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use super::request_body::BodyRead;
 use super::request_id::{RequestId, X_REQUEST_ID};
-use super::{api, health, plugins, v2};
+use super::{Rooms, api, debug, health, plugins, v2};
 use crate::oci::ErrorCode;
 use crate::registry::Registry;
 
@@ -19,11 +20,13 @@ use crate::registry::Registry;
 #[derive(Clone)]
 pub(super) struct HttpService {
     registry: Registry,
+    installation: Arc<Installation>,
     metrics: Arc<Metrics>,
 }
 
-pub(super) fn service(registry: Registry) -> HttpService {
-    HttpService { registry, metrics: Metrics::new() }
+pub(super) fn service(rooms: Rooms) -> HttpService {
+    let Rooms { registry, gateway } = rooms;
+    HttpService { registry, installation: Arc::new(Installation::new(gateway)), metrics: Metrics::new() }
 }
 
 impl HttpService {
@@ -48,10 +51,14 @@ impl HttpService {
             return v2::answer(&self.registry, request).await;
         }
         if path.starts_with("/api/") {
-            return api::answer(&self.registry, &request.into_parts().0).await;
+            return api::answer(&self.registry, &self.installation, request).await;
         }
         if path.starts_with("/plugins/") {
             return plugins::answer(&self.registry, &request.into_parts().0).await;
+        }
+        if path == "/debug/configz" {
+            let answer = debug::configz(&self.installation, &request.into_parts().0).await;
+            return named("configz", answer);
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Problem::method_not_allowed("GET, HEAD"));

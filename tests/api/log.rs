@@ -1,9 +1,9 @@
-//! The access log: one line for every request, whatever becomes of it.
+//! The log: one access line for every request, whatever becomes of it, and what nobody would hear of otherwise.
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::harness::{Image, Server, Wire, bytes_of, digest_of, eventually};
+use crate::harness::{Image, Server, Setup, Wire, bytes_of, digest_of, eventually, temporary_dir};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -30,12 +30,16 @@ impl Write for Log {
 }
 
 impl Log {
-    /// The access lines of one request.
-    fn lines_of(&self, request_id: &str) -> Vec<Value> {
+    fn lines(&self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         let bytes = self.0.lock().expect("no test panics while it logs").clone();
         let lines = String::from_utf8(bytes).expect("a log in UTF-8");
         let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-        lines.filter(|line| line["target"] == "access" && line["request_id"] == request_id).collect()
+        lines.filter(is_wanted).collect()
+    }
+
+    /// The access lines of one request.
+    fn lines_of(&self, request_id: &str) -> Vec<Value> {
+        self.lines(|line| line["target"] == "access" && line["request_id"] == request_id)
     }
 }
 
@@ -157,4 +161,21 @@ async fn control_characters_of_a_client_do_not_reach_the_log() {
     assert_eq!(line["uri"], "/v2/%0a%1b[31m");
     let text = line.to_string();
     assert!(!text.contains(['\u{1b}', '\u{7f}', '\u{9b}']), "{text}");
+}
+
+#[tokio::test]
+async fn a_wasmplugin_that_is_not_applied_is_logged_once_for_each_change() {
+    LazyLock::force(&LOG);
+    let directory = temporary_dir();
+    let path = directory.path().to_owned();
+    let lines = || LOG.lines(|line| line["directory"] == path.to_str().unwrap());
+    let server = Setup::new().gateway(|gateway| gateway.wasmplugins = Some(path.clone())).start().await;
+    for (text, logged) in [("a: [", 1), ("a: [", 1), ("", 1), ("a: [\n", 2), ("a: [\n", 2), ("a: b: c", 3)] {
+        std::fs::write(path.join("a.yaml"), text).unwrap();
+        assert_eq!(server.get("/debug/configz").await.status(), 200);
+        assert_eq!(lines().len(), logged, "{text:?}: {:?}", lines());
+    }
+    let line = &lines()[0];
+    assert_eq!(line["level"], "WARN");
+    assert!(line["reason"].as_str().unwrap().contains("a.yaml"), "{line}");
 }

@@ -1,6 +1,6 @@
 use crate::home::Home;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "serve",
     "push",
     "pull",
@@ -10,11 +10,16 @@ const COMMANDS: [&str; 13] = [
     "tag",
     "delete",
     "copy",
+    "wasmplugin",
+    "explain",
+    "agent",
     "login",
     "logout",
     "config",
     "completions",
 ];
+
+const WASMPLUGIN_VERBS: [&str; 5] = ["new", "lint", "convert", "match", "chain"];
 
 #[test]
 fn the_front_page_lists_the_commands_and_the_exit_codes() {
@@ -27,6 +32,17 @@ fn every_command_has_help_with_examples() {
     for command in COMMANDS {
         let help = home.ok(&[command, "--help"]);
         assert!(help.contains("Examples:") && help.contains("--format"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn every_verb_of_wasmplugin_has_help_with_examples_and_stands_in_the_manual() {
+    let home = Home::new();
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md")).unwrap();
+    for verb in WASMPLUGIN_VERBS {
+        let help = home.ok(&["wasmplugin", verb, "--help"]);
+        assert!(help.contains("Examples:") && help.contains("--format"), "{verb}: {help}");
+        assert!(manual.contains(&format!("### `wasmplugin {verb}")), "{verb}");
     }
 }
 

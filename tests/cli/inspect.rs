@@ -26,6 +26,24 @@ fn an_image_is_inspected_where_it_is() {
 }
 
 #[test]
+fn what_a_spec_says_is_shown_without_its_schemas() {
+    let home = Home::new();
+    home.write_plugin("a/plugin.wasm");
+    let spec = "info:\n  name: key-auth\n  category: auth\nspec:\n  phase: AUTHN\n  configSchema:\n    \
+                openAPIV3Schema:\n      properties:\n        consumers: {}\n";
+    home.write("a/spec.yaml", spec);
+    home.ok(&["push", "a", "a:1"]);
+    for subject in ["./a", "a:1"] {
+        let text = home.ok(&["inspect", subject]);
+        assert!(text.contains("category       auth") && text.contains("config schema  yes"), "{text}");
+        assert!(!text.contains("consumers") && !text.contains("rule schema"), "{text}");
+    }
+    let inspected = home.json(&["inspect", "a:1"]);
+    assert_eq!(inspected["spec"]["config_schema"], true, "{inspected}");
+    assert_eq!(inspected["spec"]["phase"], "AUTHN");
+}
+
+#[test]
 fn strict_refuses_what_a_gateway_cannot_load() {
     let home = Home::new();
     home.write("bad.wat", NO_ABI);

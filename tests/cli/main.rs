@@ -3,12 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot arrange its machine has failed")]
 
+mod agent;
 mod config;
 mod copy;
 mod exit_codes;
+mod explain;
 mod help;
 mod home;
 mod inspect;
 mod local;
 mod login;
 mod served;
+mod wasmplugin;
+mod wasmplugin_directory;
+mod wasmplugin_new;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hwasm_registry::registry::{self, Limits, Plugins, Registry};
-use hwasm_registry::{server, storage};
+use hwasm_registry::server::Rooms;
+use hwasm_registry::{gateway, server, storage};
 use reqwest::{Method, RequestBuilder, Response, header};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use content::{Image, bytes_of, descriptor_of, digest_of, sha512_of};
 pub(crate) use footprint::{DatabaseLock, Footprint, run_sql};
-pub(crate) use plugin::{module, packed};
+pub(crate) use plugin::{WASMPLUGIN_HEAD, alias_bomb, module, packed, packed_with_spec, wasmplugin};
 pub(crate) use wire::{Answer, Wire};
 
 /// How a server is to be started.
@@ -27,6 +28,7 @@ pub(crate) struct Setup {
     limits: Limits,
     plugins: Plugins,
     config: server::Config,
+    gateway: gateway::Config,
     data_dir: Arc<TempDir>,
 }
 
@@ -49,7 +51,8 @@ impl Setup {
     /// A server over the store that another one left.
     pub(crate) fn over(data_dir: Arc<TempDir>) -> Self {
         let config = server::Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Default::default() };
-        Self { limits: Limits::default(), plugins: Plugins::default(), config, data_dir }
+        let (limits, plugins) = (Limits::default(), Plugins::default());
+        Self { limits, plugins, config, gateway: gateway::Config::default(), data_dir }
     }
 
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
@@ -67,6 +70,11 @@ impl Setup {
         self
     }
 
+    pub(crate) fn gateway(mut self, change: impl FnOnce(&mut gateway::Config)) -> Self {
+        change(&mut self.gateway);
+        self
+    }
+
     pub(crate) async fn start(self) -> Server {
         let store = open_store(self.data_dir.path()).await.expect("the store opens");
         let config = registry::Config { limits: self.limits, plugins: self.plugins };
@@ -75,8 +83,9 @@ impl Setup {
         let address = listener.local_addr().expect("a bound port");
         let stop = CancellationToken::new();
         let serving = tokio::spawn({
-            let (registry, stop, config) = (registry.clone(), stop.clone(), self.config);
-            async move { server::serve(listener, &config, registry, stop.cancelled_owned()).await }
+            let rooms = Rooms { registry: registry.clone(), gateway: self.gateway };
+            let (stop, config) = (stop.clone(), self.config);
+            async move { server::serve(listener, &config, rooms, stop.cancelled_owned()).await }
         });
         let http = client(|builder| builder);
         Server { registry, address, data_dir: self.data_dir, http, stop, serving }

@@ -1,16 +1,14 @@
-//! JSON beside the distribution API: what it has no words for.
-
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Method, Uri};
 use serde_json::json;
 
-use super::page::Query;
-use super::problem::Problem;
-use super::router::named;
 use crate::oci::{ErrorCode, RepositoryName, Tag};
 use crate::registry::Registry;
+use crate::server::page::Query;
+use crate::server::problem::Problem;
+use crate::server::router::named;
 
 /// GET `/api/v1/repositories/<name>/tags/<tag>/history?n=<limit>`: every move of a tag, newest first
 ///

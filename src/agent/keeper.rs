@@ -1,0 +1,224 @@
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::FutureExt as _;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use super::tending::{Now, Served, Tending};
+use super::{
+    Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Live, PluginStatus, Publisher, Pull,
+    Pulled, Resource, ResourceState, WatchedDirectory,
+};
+use crate::gateway::{ExcludedReport, Line};
+use crate::plugin::{FailStrategy, WasmPlugin};
+
+/// How often the directory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a resource that an Envoy refused is sent to it once more.
+const OFFER_AGAIN_EVERY: Duration = Duration::from_mins(1);
+
+/// Keeps what is served in step with a directory of `WasmPlugin`s: pulls what a change asks for, each plugin for itself, and
+/// publishes what there is.
+pub struct Keeper {
+    installation: Installation,
+    directory: WatchedDirectory,
+    publisher: Publisher,
+    envoys: Envoys,
+    /// How often tags under `Always` are resolved again; never, if none.
+    resolve_every: Option<Duration>,
+    tending: Tending,
+    excluded: Vec<ExcludedReport>,
+    status: watch::Sender<KeptStatus>,
+}
+
+/// What a [`Keeper`] is made of.
+pub struct Keeping {
+    /// The gateway.
+    pub installation: Installation,
+    /// Its resources.
+    pub directory: WatchedDirectory,
+    /// Where the modules go.
+    pub publisher: Publisher,
+    /// Who takes them.
+    pub envoys: Envoys,
+    /// How often tags under `Always` are resolved again; never, if none.
+    pub resolve_every: Option<Duration>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct KeptStatus {
+    plugins: Vec<PluginStatus>,
+    excluded: Vec<ExcludedReport>,
+    files: Vec<FileFault>,
+}
+
+/// How an agent is doing.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentStatus {
+    /// The gateway's line.
+    pub line: Line,
+    /// The plugins, in the chain's order.
+    pub plugins: Vec<PluginStatus>,
+    /// The plugins that the gateway does not run, and why.
+    pub excluded: Vec<ExcludedReport>,
+    /// Files that are not in order; what they said before counts.
+    pub files: Vec<FileFault>,
+    /// The Envoys that are connected, or were not long ago.
+    pub envoys: Vec<EnvoyStatus>,
+}
+
+/// Reads how a [`Keeper`] is doing while it runs.
+#[derive(Clone, Debug)]
+pub struct StatusReader {
+    line: Line,
+    kept: watch::Receiver<KeptStatus>,
+    envoys: Envoys,
+}
+
+impl StatusReader {
+    /// How it is doing now.
+    pub fn read(&self) -> AgentStatus {
+        let KeptStatus { plugins, excluded, files } = self.kept.borrow().clone();
+        AgentStatus { line: self.line, plugins, excluded, files, envoys: self.envoys.list() }
+    }
+}
+
+impl Keeper {
+    /// A keeper that has done nothing yet.
+    pub fn new(keeping: Keeping) -> Self {
+        let Keeping { installation, directory, publisher, envoys, resolve_every } = keeping;
+        let (tending, excluded, status) = (Tending::default(), Vec::new(), watch::Sender::default());
+        Self { installation, directory, publisher, envoys, resolve_every, tending, excluded, status }
+    }
+
+    /// Tells how it is doing, now and while it runs.
+    pub fn status(&self) -> StatusReader {
+        StatusReader {
+            line: self.installation.line,
+            kept: self.status.subscribe(),
+            envoys: self.envoys.clone(),
+        }
+    }
+
+    /// Works until `shutdown` completes. `pull` gets a plugin's module onto this machine, by its policy; pulls run side
+    /// by side, one for each plugin. `live` hears what has to stay there. What is under way at the end is dropped, and
+    /// nothing is withdrawn from the Envoys.
+    pub async fn run<F>(
+        mut self,
+        pull: impl Fn(Pull, WasmPlugin) -> F,
+        live: impl Fn(Live),
+        shutdown: impl Future<Output = ()>,
+    ) where
+        F: Future<Output = Result<Pulled, FailedPull>> + Send + 'static,
+    {
+        let mut shutdown = pin!(shutdown);
+        let [mut looking, mut offering] = [LOOK_EVERY, OFFER_AGAIN_EVERY].map(ticks);
+        let mut resolving = ticks(self.resolve_every.unwrap_or(OFFER_AGAIN_EVERY));
+        let mut pulls = JoinSet::new();
+        loop {
+            let next_due = self.tending.next_due();
+            tokio::select! {
+                () = &mut shutdown => break,
+                _ = looking.tick() => self.look().await,
+                _ = offering.tick() => self.offer_again(),
+                _ = resolving.tick(), if self.resolve_every.is_some() => self.tending.look_again(now(), |_| true),
+                Some(ended) = pulls.join_next() => {
+                    if let Ok((pull, result)) = ended {
+                        self.tending.ended(&pull, result, now());
+                        self.publish();
+                    }
+                }
+                () = until(next_due) => {}
+            }
+            live(self.tending.live());
+            for (due, plugin) in self.tending.due(now()) {
+                let pulling = pull(due.clone(), plugin);
+                pulls.spawn(async move { (due, unbroken(pulling).await) });
+            }
+            self.tell();
+        }
+        pulls.shutdown().await;
+    }
+
+    /// Takes over what the directory asks for, if that has changed.
+    async fn look(&mut self) {
+        let mut directory = std::mem::take(&mut self.directory);
+        let looking = tokio::task::spawn_blocking(move || (directory.look(), directory));
+        let Ok((changed, directory)) = looking.await else { return };
+        self.directory = directory;
+        if changed {
+            let desired = Desired::of(self.directory.plugins(), &self.installation);
+            self.excluded.clone_from(&desired.excluded);
+            self.tending.wish(desired, now());
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        let line = self.installation.line;
+        let resources = self.tending.served().map(|(name, served)| resource(name, &served, line));
+        self.publisher.publish(resources);
+    }
+
+    /// What an Envoy refused may have been its own trouble: memory, say. It keeps what it ran before in the meantime.
+    fn offer_again(&self) {
+        for envoy in self.envoys.list() {
+            for refused in envoy.resources.iter().filter(|resource| resource.state == ResourceState::Rejected)
+            {
+                self.publisher.retry(&refused.name);
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let (plugins, excluded) = (self.tending.status(now()), self.excluded.clone());
+        self.status.send_replace(KeptStatus { plugins, excluded, files: self.directory.faults() });
+    }
+}
+
+fn resource(name: &str, served: &Served<'_>, line: Line) -> Resource {
+    match served {
+        Served::Module(running) => {
+            Resource::plugin(&running.plugin, line, &running.module.path.display().to_string())
+        }
+        Served::StandIn(FailStrategy::FailOpen) => Resource::allow_all(name, line),
+        Served::StandIn(FailStrategy::FailClose | FailStrategy::FailReload) => {
+            Resource::deny_all(name, line).unwrap_or_else(|| Resource::removed(name, line))
+        }
+    }
+}
+
+/// A pull that panics has failed, like any other.
+async fn unbroken(pull: impl Future<Output = Result<Pulled, FailedPull>>) -> Result<Pulled, FailedPull> {
+    let outcome = AssertUnwindSafe(pull).catch_unwind().await;
+    outcome.unwrap_or_else(|_| {
+        let reason = "the pull broke off; this is a fault of the agent".to_owned();
+        Err(FailedPull { reason, last_good: None })
+    })
+}
+
+fn now() -> Now {
+    Now { instant: Instant::now(), time: SystemTime::now() }
+}
+
+fn ticks(every: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Completes at `due`, or never.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

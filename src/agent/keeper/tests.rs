@@ -1,0 +1,126 @@
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::agent::{Limits, PluginState, PullAction, Reason};
+use crate::gateway::GatewaySettings;
+
+/// A keeper at work on a directory of its own, with a registry that is played.
+struct Play {
+    directory: tempfile::TempDir,
+    status: StatusReader,
+    /// The URLs that were pulled, in order.
+    pulled: Arc<Mutex<Vec<String>>>,
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl Play {
+    fn begin(resolve_every: Option<Duration>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let line = Line::default();
+        let keeper = Keeper::new(Keeping {
+            installation: Installation::plain(line, GatewaySettings::default()),
+            directory: WatchedDirectory::new(directory.path().to_owned()),
+            publisher: Publisher::new(line),
+            envoys: Envoys::new(&Limits::default(), Arc::new(SystemTime::now)),
+            resolve_every,
+        });
+        let (status, stop) = (keeper.status(), CancellationToken::new());
+        let pulled = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&pulled);
+        let pull = move |pull: Pull, _| {
+            log.lock().unwrap().push(pull.url.to_string());
+            answer(pull.url.as_str().to_owned())
+        };
+        let running = tokio::spawn(keeper.run(pull, |_| {}, stop.clone().cancelled_owned()));
+        Self { directory, status, pulled, stop, running }
+    }
+
+    fn write(&self, name: &str, spec: &str) {
+        let text = format!(
+            "apiVersion: extensions.higress.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+        );
+        std::fs::write(self.directory.path().join(format!("{name}.yaml")), text).unwrap();
+    }
+
+    /// The state of each plugin, by name, once it is `expected`.
+    async fn becomes(&self, expected: &[(&str, PluginState)]) {
+        for _ in 0..200 {
+            let now = self.status.read();
+            let states: Vec<(&str, PluginState)> =
+                now.plugins.iter().map(|plugin| (plugin.name.as_str(), plugin.state)).collect();
+            if states == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("expected {expected:?}, found {:#?}", self.status.read());
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+    }
+}
+
+/// What the played registry has: everything but what is called `absent`, and what panics.
+#[expect(clippy::unused_async, reason = "it stands in for a download")]
+async fn answer(url: String) -> Result<Pulled, FailedPull> {
+    assert!(!url.contains("panic"), "expected by the test");
+    if url.contains("absent") {
+        return Err(FailedPull { reason: "there is no such image".to_owned(), last_good: None });
+    }
+    let path = Path::new("/modules").join(url.replace('/', "_"));
+    let (action, reason) = (PullAction::Fetched, Reason::FirstPull);
+    Ok(Pulled { path, module: None, manifest: None, action, reason })
+}
+
+#[tokio::test]
+async fn files_come_change_and_go_and_the_plugins_follow() {
+    let play = Play::begin(None);
+    play.write("a", "{url: 'oci://r.io/a:1', priority: 2}");
+    play.becomes(&[("a", PluginState::Current)]).await;
+    play.write("b", "{url: 'oci://r.io/b:1', priority: 3}");
+    play.becomes(&[("b", PluginState::Current), ("a", PluginState::Current)]).await;
+    play.write("a", "{url: 'oci://r.io/a:22', priority: 2}");
+    play.becomes(&[("b", PluginState::Current), ("a", PluginState::Current)]).await;
+    std::fs::remove_file(play.directory.path().join("b.yaml")).unwrap();
+    play.becomes(&[("a", PluginState::Current)]).await;
+    play.end().await;
+}
+
+#[tokio::test]
+async fn one_bad_plugin_holds_up_no_other() {
+    let play = Play::begin(None);
+    play.write("a", "{url: 'oci://r.io/absent:1'}");
+    play.write("b", "{url: 'oci://r.io/panic:1'}");
+    play.write("c", "{url: 'oci://r.io/c:1'}");
+    std::fs::write(play.directory.path().join("d.yaml"), "a: [").unwrap();
+    play.becomes(&[("a", PluginState::Failing), ("b", PluginState::Failing), ("c", PluginState::Current)])
+        .await;
+    let status = play.status.read();
+    assert_eq!(status.files.len(), 1);
+    assert_eq!(status.plugins[0].last_pull.as_ref().unwrap().outcome, "there is no such image");
+    play.end().await;
+}
+
+#[tokio::test]
+async fn only_always_is_resolved_again() {
+    let play = Play::begin(Some(Duration::from_millis(100)));
+    play.write("a", "{url: 'oci://r.io/a:1', imagePullPolicy: Always}");
+    play.write("b", "{url: 'oci://r.io/b:1'}");
+    play.becomes(&[("a", PluginState::Current), ("b", PluginState::Current)]).await;
+    for _ in 0..100 {
+        if play.pulled.lock().unwrap().len() > 4 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let pulled = play.pulled.lock().unwrap().clone();
+    let count = |url: &str| pulled.iter().filter(|pulled| *pulled == url).count();
+    assert!(count("oci://r.io/a:1") > 2 && count("oci://r.io/b:1") == 1, "{pulled:?}");
+    play.end().await;
+}
