@@ -1,5 +1,6 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
@@ -25,7 +26,8 @@ const OFFER_AGAIN_EVERY: Duration = Duration::from_mins(1);
 /// publishes what there is.
 pub struct Keeper {
     installation: Installation,
-    directory: WatchedDirectory,
+    /// Looked at on a thread that may block.
+    directory: Arc<Mutex<WatchedDirectory>>,
     publisher: Publisher,
     envoys: Envoys,
     /// How often tags under `Always` are resolved again; never, if none.
@@ -92,6 +94,7 @@ impl Keeper {
     /// A keeper that has done nothing yet.
     pub fn new(keeping: Keeping) -> Self {
         let Keeping { installation, directory, publisher, envoys, resolve_every } = keeping;
+        let directory = Arc::new(Mutex::new(directory));
         let (tending, excluded, status) = (Tending::default(), Vec::new(), watch::Sender::default());
         Self { installation, directory, publisher, envoys, resolve_every, tending, excluded, status }
     }
@@ -147,12 +150,10 @@ impl Keeper {
 
     /// Takes over what the directory asks for, if that has changed.
     async fn look(&mut self) {
-        let mut directory = std::mem::take(&mut self.directory);
-        let looking = tokio::task::spawn_blocking(move || (directory.look(), directory));
-        let Ok((changed, directory)) = looking.await else { return };
-        self.directory = directory;
-        if changed {
-            let desired = Desired::of(self.directory.plugins(), &self.installation);
+        let directory = Arc::clone(&self.directory);
+        let looking = tokio::task::spawn_blocking(move || lock(&directory).look());
+        if looking.await.unwrap_or(false) {
+            let desired = Desired::of(lock(&self.directory).plugins(), &self.installation);
             self.excluded.clone_from(&desired.excluded);
             self.tending.wish(desired, now());
             self.publish();
@@ -177,7 +178,7 @@ impl Keeper {
 
     fn tell(&self) {
         let (plugins, excluded) = (self.tending.status(now()), self.excluded.clone());
-        self.status.send_replace(KeptStatus { plugins, excluded, files: self.directory.faults() });
+        self.status.send_replace(KeptStatus { plugins, excluded, files: lock(&self.directory).faults() });
     }
 }
 
@@ -200,6 +201,11 @@ async fn unbroken(pull: impl Future<Output = Result<Pulled, FailedPull>>) -> Res
         let reason = "the pull broke off; this is a fault of the agent".to_owned();
         Err(FailedPull { reason, last_good: None })
     })
+}
+
+/// Should reading a file ever panic, what was read before is still good.
+fn lock(directory: &Mutex<WatchedDirectory>) -> MutexGuard<'_, WatchedDirectory> {
+    directory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn now() -> Now {

@@ -157,13 +157,12 @@ impl Tending {
         }
     }
 
-    /// The registry may have moved the tags of plugins under `Always`: they are resolved again, as for a new version.
+    /// The registry may have moved the tags of plugins under `Always`: they are resolved again, as for a new version. A pull
+    /// that is under way is let be: if it took longer than the next look, no pull would ever count.
     pub(super) fn look_again(&mut self, now: Now, moved: impl Fn(&Pull) -> bool) {
         for tended in self.plugins.values_mut() {
-            if tended.policy() == EffectivePolicy::Always
-                && moved(&tended.desired.pull)
-                && tended.failures == 0
-            {
+            let at_rest = tended.pulling.is_none() && tended.failures == 0;
+            if at_rest && tended.policy() == EffectivePolicy::Always && moved(&tended.desired.pull) {
                 tended.moves += 1;
                 tended.due = Some(now.instant);
             }

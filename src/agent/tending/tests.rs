@@ -198,6 +198,15 @@ fn a_moved_tag_is_resolved_again_under_always_only() {
 }
 
 #[test]
+fn a_pull_that_takes_longer_than_the_next_look_counts() {
+    let mut play = Play::new(V1);
+    let pull = play.due().unwrap();
+    play.tending.look_again(play.now, |_| true);
+    play.end(&pull, module("/one"));
+    assert_eq!((play.served().as_str(), play.state()), ("/one", PluginState::Current));
+}
+
+#[test]
 fn a_plugin_that_nobody_asks_for_is_gone() {
     let mut play = Play::new(V1);
     let pull = play.due().unwrap();
