@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::response::IntoResponse as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode};
-use hwasm_registry::agent::{CacheLimits, ModuleCache, Pull, PullError, Pulled, Puller, PullerOptions};
+use hwasm_registry::agent::{
+    CacheError, CacheLimits, ModuleCache, Pull, PullError, Pulled, Puller, PullerOptions,
+};
 use hwasm_registry::client::RetryPolicy;
 use hwasm_registry::oci::{Descriptor, Digest, MediaType, media_type};
 use hwasm_registry::plugin::PullPolicy;
@@ -35,6 +37,20 @@ pub(crate) fn options() -> PullerOptions {
         longest_wait: Duration::from_millis(50),
     };
     PullerOptions { retry, ..PullerOptions::default() }
+}
+
+/// Opens the cache that was just closed. A test beside this one that starts a process shares every open file with it from
+/// `fork` to `exec`, the lock of this cache among them, so that it may be free a moment later only.
+fn reopen(dir: &Path) -> Arc<ModuleCache> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match ModuleCache::open(dir, CacheLimits::default()) {
+            Err(CacheError::InUse { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 impl World {
@@ -68,7 +84,7 @@ impl World {
     pub(crate) fn restarted_with(self, options: PullerOptions) -> Self {
         let Self { fake, dir, puller, files, is_down, seen } = self;
         drop(puller);
-        let cache = ModuleCache::open(dir.path(), CacheLimits::default()).unwrap();
+        let cache = reopen(dir.path());
         Self { fake, puller: Puller::new(cache, options), dir, files, is_down, seen }
     }
 
