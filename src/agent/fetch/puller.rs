@@ -148,9 +148,15 @@ impl Puller {
             Landing::Wanted(key) => key,
         };
         let layer = resolved.layer.clone().map_err(PullError::NoModule)?;
-        let downloads = Arc::clone(&self.downloads);
-        let flight = (key.clone(), who.clone());
-        let staged = self.layers.join(flight, Joins::Any, || downloads.layer(remote, layer)).await?;
+        let (downloads, cache) = (Arc::clone(&self.downloads), Arc::clone(&self.cache));
+        let (flight, first) = ((key.clone(), who.clone()), (errand.pull.clone(), key.clone()));
+        // The module is in the cache before the flight ends, so that nobody finds neither.
+        let fetch = || async move {
+            let staged = downloads.layer(remote, layer).await?;
+            let admitted = cache.admit(&staged, (&first.0, &first.1), SystemTime::now()).await;
+            admitted.map(|_| staged).map_err(PullError::cache)
+        };
+        let staged = self.layers.join(flight, Joins::Any, fetch).await?;
         let path = self.admit(errand, &staged, &key).await?;
         self.grant(&key, who, Proof::Fetched, resolved.audience);
         self.cache.save().await;
