@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Pull, given_sha256};
+use super::{Pull, PullSecret, PullSecretError, PullSecrets, given_sha256};
 use crate::gateway::{Chain, Delivery, ExcludedReport, GatewaySettings, Line, Workload};
 use crate::oci::Digest;
 use crate::plugin::{ModuleUrl, WasmPlugin};
@@ -41,11 +41,17 @@ pub struct DesiredPlugin {
     pub position: usize,
     /// What to pull for it. Its version follows the plugin's spec, and nothing else: it changes when the spec does.
     pub pull: Pull,
+    /// The secret that it names, if it names one and there is one.
+    pub secret: Option<Result<PullSecret, PullSecretError>>,
 }
 
 impl Desired {
-    /// Converts, orders and names `plugins` as `installation` does.
-    pub fn of<'a>(plugins: impl IntoIterator<Item = &'a WasmPlugin>, installation: &Installation) -> Self {
+    /// Converts, orders and names `plugins` as `installation` does, and finds the secrets that they name.
+    pub fn of<'a>(
+        plugins: impl IntoIterator<Item = &'a WasmPlugin>,
+        secrets: &PullSecrets,
+        installation: &Installation,
+    ) -> Self {
         let Installation { line, settings, workload } = installation;
         let delivery = Delivery::of(plugins, settings);
         let chain = Chain::order(delivery.plugins(), *line, workload);
@@ -56,7 +62,10 @@ impl Desired {
             match pull(link.plugin, &resource) {
                 Ok(pull) => {
                     let plugin = in_namespace(link.plugin, link.namespace);
-                    desired.plugins.insert(resource, DesiredPlugin { plugin, position: at + 1, pull });
+                    let secret = secret(&plugin, secrets);
+                    desired
+                        .plugins
+                        .insert(resource, DesiredPlugin { plugin, position: at + 1, pull, secret });
                 }
                 Err(why) => desired.excluded.push(ExcludedReport {
                     name: link.plugin.metadata.name.clone(),
@@ -74,6 +83,12 @@ fn in_namespace(plugin: &WasmPlugin, namespace: &str) -> WasmPlugin {
     let mut plugin = plugin.clone();
     plugin.metadata.namespace = Some(namespace.to_owned());
     plugin
+}
+
+fn secret(plugin: &WasmPlugin, secrets: &PullSecrets) -> Option<Result<PullSecret, PullSecretError>> {
+    let name = plugin.spec.image_pull_secret.as_str();
+    let found = || secrets.find(plugin.metadata.namespace.as_deref(), name).cloned();
+    (!name.is_empty()).then(found)
 }
 
 fn pull(plugin: &WasmPlugin, resource: &str) -> Result<Pull, String> {
@@ -102,7 +117,8 @@ mod tests {
     fn desired(text: &str) -> Desired {
         let resources = Resources::read(text.as_bytes(), &ReadLimits::default()).unwrap();
         let installation = Installation::plain(Line::default(), GatewaySettings::default());
-        Desired::of(resources.plugins.iter().map(|resource| &resource.plugin), &installation)
+        let plugins = resources.plugins.iter().map(|resource| &resource.plugin);
+        Desired::of(plugins, &PullSecrets::default(), &installation)
     }
 
     fn plugin(name: &str, spec: &str) -> String {

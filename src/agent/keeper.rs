@@ -5,17 +5,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use super::tending::{Now, Served, Tending};
+use super::tending::{DuePull, Now, Served, Tending};
 use super::{
-    Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Live, PluginStatus, Publisher, Pull,
-    Pulled, Resource, ResourceState, WatchedDirectory,
+    Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Live, Moved, OnFailedPull,
+    PluginStatus, Publisher, Pull, PullSecret, PullSecretError, Pulled, Resource, ResourceState, Watched,
+    WatchedDirectory,
 };
 use crate::gateway::{ExcludedReport, Line};
-use crate::plugin::{FailStrategy, WasmPlugin};
+use crate::plugin::FailStrategy;
 
 /// How often the directory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -30,8 +31,10 @@ pub struct Keeper {
     directory: Arc<Mutex<WatchedDirectory>>,
     publisher: Publisher,
     envoys: Envoys,
-    /// How often tags under `Always` are resolved again; never, if none.
-    resolve_every: Option<Duration>,
+    /// The plugins whose URL has come to stand for something else.
+    moved: mpsc::Receiver<Moved>,
+    /// What is to be watched for that.
+    watched: watch::Sender<Vec<Watched>>,
     tending: Tending,
     excluded: Vec<ExcludedReport>,
     status: watch::Sender<KeptStatus>,
@@ -47,8 +50,10 @@ pub struct Keeping {
     pub publisher: Publisher,
     /// Who takes them.
     pub envoys: Envoys,
-    /// How often tags under `Always` are resolved again; never, if none.
-    pub resolve_every: Option<Duration>,
+    /// The plugins whose URL has come to stand for something else; closed where nobody watches.
+    pub moved: mpsc::Receiver<Moved>,
+    /// What requests meet while a module cannot be pulled.
+    pub on_failed_pull: OnFailedPull,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -93,10 +98,23 @@ impl StatusReader {
 impl Keeper {
     /// A keeper that has done nothing yet.
     pub fn new(keeping: Keeping) -> Self {
-        let Keeping { installation, directory, publisher, envoys, resolve_every } = keeping;
-        let directory = Arc::new(Mutex::new(directory));
-        let (tending, excluded, status) = (Tending::default(), Vec::new(), watch::Sender::default());
-        Self { installation, directory, publisher, envoys, resolve_every, tending, excluded, status }
+        let Keeping { installation, directory, publisher, envoys, moved, on_failed_pull } = keeping;
+        Self {
+            installation,
+            directory: Arc::new(Mutex::new(directory)),
+            publisher,
+            envoys,
+            moved,
+            watched: watch::Sender::default(),
+            tending: Tending::new(on_failed_pull),
+            excluded: Vec::new(),
+            status: watch::Sender::default(),
+        }
+    }
+
+    /// The plugins under `Always` that have a module, now and while it runs.
+    pub fn watched(&self) -> watch::Receiver<Vec<Watched>> {
+        self.watched.subscribe()
     }
 
     /// Tells how it is doing, now and while it runs.
@@ -113,7 +131,7 @@ impl Keeper {
     /// nothing is withdrawn from the Envoys.
     pub async fn run<F>(
         mut self,
-        pull: impl Fn(Pull, WasmPlugin) -> F,
+        pull: impl Fn(Pull, Option<Result<PullSecret, PullSecretError>>) -> F,
         live: impl Fn(Live),
         shutdown: impl Future<Output = ()>,
     ) where
@@ -121,26 +139,25 @@ impl Keeper {
     {
         let mut shutdown = pin!(shutdown);
         let [mut looking, mut offering] = [LOOK_EVERY, OFFER_AGAIN_EVERY].map(ticks);
-        let mut resolving = ticks(self.resolve_every.unwrap_or(OFFER_AGAIN_EVERY));
         let mut pulls = JoinSet::new();
         loop {
-            let next_due = self.tending.next_due();
+            let next_due = self.tending.next_due(now());
             tokio::select! {
                 () = &mut shutdown => break,
                 _ = looking.tick() => self.look().await,
                 _ = offering.tick() => self.offer_again(),
-                _ = resolving.tick(), if self.resolve_every.is_some() => self.tending.look_again(now(), |_| true),
+                Some(moved) = self.moved.recv() => self.tending.moved(moved, now()),
                 Some(ended) = pulls.join_next() => {
                     if let Ok((pull, result)) = ended {
                         self.tending.ended(&pull, result, now());
                         self.publish();
                     }
                 }
-                () = until(next_due) => {}
+                () = until(next_due) => self.publish(),
             }
             live(self.tending.live());
-            for (due, plugin) in self.tending.due(now()) {
-                let pulling = pull(due.clone(), plugin);
+            for DuePull { pull: due, secret } in self.tending.due(now()) {
+                let pulling = pull(due.clone(), secret);
                 pulls.spawn(async move { (due, unbroken(pulling).await) });
             }
             self.tell();
@@ -153,7 +170,10 @@ impl Keeper {
         let directory = Arc::clone(&self.directory);
         let looking = tokio::task::spawn_blocking(move || lock(&directory).look());
         if looking.await.unwrap_or(false) {
-            let desired = Desired::of(lock(&self.directory).plugins(), &self.installation);
+            let desired = {
+                let directory = lock(&self.directory);
+                Desired::of(directory.plugins(), &directory.secrets(), &self.installation)
+            };
             self.excluded.clone_from(&desired.excluded);
             self.tending.wish(desired, now());
             self.publish();
@@ -162,7 +182,7 @@ impl Keeper {
 
     fn publish(&self) {
         let line = self.installation.line;
-        let resources = self.tending.served().map(|(name, served)| resource(name, &served, line));
+        let resources = self.tending.served(now()).map(|(name, served)| resource(name, &served, line));
         self.publisher.publish(resources);
     }
 
@@ -179,6 +199,12 @@ impl Keeper {
     fn tell(&self) {
         let (plugins, excluded) = (self.tending.status(now()), self.excluded.clone());
         self.status.send_replace(KeptStatus { plugins, excluded, files: lock(&self.directory).faults() });
+        let watched = self.tending.watched();
+        self.watched.send_if_modified(|before| {
+            let changed = *before != watched;
+            *before = watched;
+            changed
+        });
     }
 }
 
@@ -199,7 +225,7 @@ async fn unbroken(pull: impl Future<Output = Result<Pulled, FailedPull>>) -> Res
     let outcome = AssertUnwindSafe(pull).catch_unwind().await;
     outcome.unwrap_or_else(|_| {
         let reason = "the pull broke off; this is a fault of the agent".to_owned();
-        Err(FailedPull { reason, last_good: None })
+        Err(FailedPull { reason, last_good: None, retry_after: None })
     })
 }
 

@@ -9,6 +9,7 @@
 //! - [`XdsServer`] serves plugins to any number of Envoys, from the [`Snapshot`] that a [`Publisher`] replaces, and
 //!   [`Envoys`] tells who is connected and what each one took or refused.
 //! - [`ModuleCache`] has the modules on disk, and what is known of them; a [`Puller`] brings them there, by the decision.
+//! - [`TagWatcher`] hears of tags that move.
 //! - [`Keeper`] is what joins them: a directory changes, modules are pulled, what there is gets published.
 
 mod bootstrap;
@@ -18,9 +19,13 @@ mod decision;
 mod desired;
 mod explanation;
 mod fetch;
+mod file_marks;
 mod keeper;
+mod on_failed_pull;
+mod secret_files;
 mod simulation;
 mod tending;
+mod watch;
 mod watched_directory;
 mod xds;
 
@@ -35,12 +40,14 @@ pub use decision::{
 pub use desired::{Desired, DesiredPlugin, Installation};
 pub use explanation::{Explanation, Question, Row, Situation, Surprise, Trap};
 pub use fetch::{
-    FetchResult, PullAction, PullError, PullMetrics, PullSecret, PullSecretError, PullSecrets, Pulled,
-    Puller, PullerOptions,
+    FailedPull, FetchResult, PullAction, PullError, PullMetrics, PullSecret, PullSecretError, PullSecrets,
+    Pulled, Puller, PullerOptions,
 };
 pub use keeper::{AgentStatus, Keeper, Keeping, StatusReader};
+pub use on_failed_pull::{OnFailedPull, UnknownOnFailedPull};
 pub use simulation::{Endpoint, Event, FakeImage, FakeRegistry, Outcome, Running, Simulation, Step};
-pub use tending::{FailedPull, LastPull, PluginState, PluginStatus};
+pub use tending::{LastPull, PluginState, PluginStatus};
+pub use watch::{Moved, TagWatcher, Watched};
 pub use watched_directory::{FileFault, WatchedDirectory};
 pub use xds::{
     Clock, EnvoyStatus, Envoys, Limits, Publisher, Rejection, Resource, ResourceState, ResourceStatus,

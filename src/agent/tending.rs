@@ -3,17 +3,27 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
-use super::{Desired, DesiredPlugin, Live, Pull, Pulled};
+use super::{
+    Desired, DesiredPlugin, FailedPull, Live, Moved, OnFailedPull, Pull, PullSecret, PullSecretError, Pulled,
+    Watched,
+};
+use crate::oci::Digest;
 use crate::plugin::{EffectivePolicy, FailStrategy, WasmPlugin};
 
 /// Pause after the first failed pull; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause between pulls that fail.
+/// Longest pause between pulls that fail, unless the server asks for a longer one.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// The longest pause that a server may ask for.
+const LONGEST_ASKED_PAUSE: Duration = Duration::from_mins(10);
+/// How long a plugin's first pull may take before `failStrategy` decides what happens to requests meanwhile: an Envoy
+/// that waits for one plugin opens no listener for the others.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What becomes of each plugin that the files ask for: pure, time and results come in, pulls and states go out.
 #[derive(Debug, Default)]
 pub(super) struct Tending {
+    on_failed_pull: OnFailedPull,
     plugins: BTreeMap<String, Tended>,
 }
 
@@ -23,14 +33,18 @@ struct Tended {
     desired: DesiredPlugin,
     /// What Envoys are told to run, with the configuration that came with it.
     running: Option<Running>,
-    /// The version that is being pulled.
-    pulling: Option<String>,
+    /// The version that is being pulled, and since when.
+    pulling: Option<(String, Instant)>,
     /// When to pull next: at once after a change, later after a failure, never while all is well.
     due: Option<Instant>,
     /// Pulls that failed in a row.
     failures: u32,
     /// How often the tag was found to have moved; part of the version, so that it is a new one.
     moves: u64,
+    /// Whether it moved while it was being pulled.
+    moved_meanwhile: bool,
+    /// What the URL was last heard to stand for.
+    names: Option<Digest>,
     last: Option<LastPull>,
 }
 
@@ -42,13 +56,11 @@ pub(super) struct Running {
     since: SystemTime,
 }
 
-/// A pull that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedPull {
-    /// Why.
-    pub reason: String,
-    /// What the resource ran before, if that is still there.
-    pub last_good: Option<Pulled>,
+/// A pull to begin.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct DuePull {
+    pub(super) pull: Pull,
+    pub(super) secret: Option<Result<PullSecret, PullSecretError>>,
 }
 
 /// How the newest pull ended.
@@ -95,6 +107,8 @@ pub struct PluginStatus {
     pub policy: EffectivePolicy,
     /// The version that its file asks for.
     pub wanted: String,
+    /// The digest that it asks for, or that its URL stands for, as far as that is known.
+    pub wanted_manifest: Option<Digest>,
     /// Whether the wanted version is the one that is served.
     pub state: PluginState,
     /// The module that is served.
@@ -114,23 +128,30 @@ pub struct PluginStatus {
 pub enum PluginState {
     /// What the file asks for is served.
     Current,
-    /// It is being pulled.
+    /// It is being pulled, and nothing has failed.
     Pulling,
-    /// The newest pull failed; the module of an earlier version is served.
+    /// The newest pull failed; the module of an earlier version is served. It may be being pulled again.
     Stale,
-    /// No module could be pulled yet: `failStrategy` decides what happens to requests.
+    /// There is no module to serve: `failStrategy` decides what happens to requests.
     Failing,
 }
 
 impl Tending {
+    pub(super) fn new(on_failed_pull: OnFailedPull) -> Self {
+        Self { on_failed_pull, plugins: BTreeMap::new() }
+    }
+
     /// Takes over what the files ask for now.
     pub(super) fn wish(&mut self, desired: Desired, now: Now) {
         let mut before = std::mem::take(&mut self.plugins);
         for (name, desired) in desired.plugins {
             let tended = match before.remove(&name) {
                 Some(tended) if tended.desired == desired => tended,
-                Some(tended) if tended.desired.pull == desired.pull => Tended { desired, ..tended },
-                Some(tended) => Tended { desired, due: Some(now.instant), failures: 0, ..tended },
+                Some(tended) if tended.asks_for_the_same(&desired) => Tended { desired, ..tended },
+                Some(tended) => {
+                    let names = tended.names.filter(|_| tended.desired.pull.url == desired.pull.url);
+                    Tended { desired, names, due: Some(now.instant), failures: 0, ..tended }
+                }
                 None => Tended::new(desired, now),
             };
             self.plugins.insert(name, tended);
@@ -138,16 +159,23 @@ impl Tending {
     }
 
     /// The pulls to begin now.
-    pub(super) fn due(&mut self, now: Now) -> Vec<(Pull, WasmPlugin)> {
+    pub(super) fn due(&mut self, now: Now) -> Vec<DuePull> {
         let due = |tended: &&mut Tended| {
             tended.pulling.is_none() && tended.due.is_some_and(|due| due <= now.instant)
         };
-        self.plugins.values_mut().filter(due).map(Tended::begin).collect()
+        self.plugins.values_mut().filter(due).map(|tended| tended.begin(now)).collect()
     }
 
-    /// When [`due`](Self::due) has something next.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.plugins.values().filter(|tended| tended.pulling.is_none()).filter_map(|tended| tended.due).min()
+    /// When [`due`](Self::due) has something next, or [`served`](Self::served) another answer.
+    pub(super) fn next_due(&self, now: Now) -> Option<Instant> {
+        let next = |tended: &Tended| match &tended.pulling {
+            None => tended.due,
+            Some((_, since)) if tended.running.is_none() => {
+                Some(*since + PATIENCE).filter(|end| *end > now.instant)
+            }
+            Some(_) => None,
+        };
+        self.plugins.values().filter_map(next).min()
     }
 
     /// A pull has ended. One that was begun for a version that nobody asks for any more is forgotten.
@@ -157,28 +185,32 @@ impl Tending {
         }
     }
 
-    /// The registry may have moved the tags of plugins under `Always`: they are resolved again, as for a new version. A pull
-    /// that is under way is let be: if it took longer than the next look, no pull would ever count.
-    pub(super) fn look_again(&mut self, now: Now, moved: impl Fn(&Pull) -> bool) {
-        for tended in self.plugins.values_mut() {
-            let at_rest = tended.pulling.is_none() && tended.failures == 0;
-            if at_rest && tended.policy() == EffectivePolicy::Always && moved(&tended.desired.pull) {
-                tended.moves += 1;
-                tended.due = Some(now.instant);
-            }
+    /// What a plugin's URL stands for has changed: it is resolved again, as for a new version. A pull that is under way is
+    /// let be, and another follows it: it may have come too early.
+    pub(super) fn moved(&mut self, moved: Moved, now: Now) {
+        let Some(tended) = self.plugins.get_mut(&moved.resource) else { return };
+        if tended.policy() != EffectivePolicy::Always {
+            return;
+        }
+        tended.names = moved.names;
+        if tended.pulling.is_some() {
+            tended.moved_meanwhile = true;
+        } else {
+            tended.look_again(now);
         }
     }
 
-    /// What is served for each plugin; nothing for one whose first pull is still under way.
-    pub(super) fn served(&self) -> impl Iterator<Item = (&str, Served<'_>)> {
-        self.plugins.iter().filter_map(|(name, tended)| {
-            let served = match &tended.running {
-                Some(running) => Served::Module(running),
-                None if tended.failures > 0 => Served::StandIn(tended.desired.plugin.spec.fail_strategy),
-                None => return None,
-            };
-            Some((name.as_str(), served))
-        })
+    /// The plugins whose URL may come to stand for something else. One that has no module yet is being pulled anyhow.
+    pub(super) fn watched(&self) -> Vec<Watched> {
+        let watched = self.plugins.values().filter(|tended| tended.policy() == EffectivePolicy::Always);
+        watched.filter_map(Tended::watched).collect()
+    }
+
+    /// What is served for each plugin; nothing for one whose first pull has just begun.
+    pub(super) fn served(&self, now: Now) -> impl Iterator<Item = (&str, Served<'_>)> {
+        self.plugins
+            .iter()
+            .filter_map(move |(name, tended)| Some((name.as_str(), tended.served(self.on_failed_pull, now)?)))
     }
 
     /// What must stay in the cache.
@@ -192,8 +224,11 @@ impl Tending {
 
     /// What there is to say about each plugin, in the chain's order.
     pub(super) fn status(&self, now: Now) -> Vec<PluginStatus> {
-        let mut status: Vec<PluginStatus> =
-            self.plugins.iter().map(|(name, tended)| tended.status(name, now)).collect();
+        let mut status: Vec<PluginStatus> = self
+            .plugins
+            .iter()
+            .map(|(name, tended)| tended.status(name, (self.on_failed_pull, now)))
+            .collect();
         status.sort_by_key(|plugin| plugin.position);
         status
     }
@@ -208,6 +243,8 @@ impl Tended {
             due: Some(now.instant),
             failures: 0,
             moves: 0,
+            moved_meanwhile: false,
+            names: None,
             last: None,
         }
     }
@@ -227,15 +264,42 @@ impl Tended {
         }
     }
 
-    fn begin(&mut self) -> (Pull, WasmPlugin) {
+    fn asks_for_the_same(&self, desired: &DesiredPlugin) -> bool {
+        self.desired.pull == desired.pull && self.desired.secret == desired.secret
+    }
+
+    fn watched(&self) -> Option<Watched> {
+        let secret = self.desired.secret.clone().transpose().ok()?;
+        let manifest = self.running.as_ref()?.module.manifest.clone();
+        Some(Watched { pull: self.desired.pull.clone(), secret, manifest })
+    }
+
+    fn served(&self, on_failed_pull: OnFailedPull, now: Now) -> Option<Served<'_>> {
+        let keeps = self.failures == 0 || on_failed_pull == OnFailedPull::LastGood;
+        let is_slow = self.pulling.as_ref().is_some_and(|(_, since)| now.instant >= *since + PATIENCE);
+        match &self.running {
+            Some(running) if keeps => Some(Served::Module(running)),
+            _ if self.failures > 0 || is_slow => {
+                Some(Served::StandIn(self.desired.plugin.spec.fail_strategy))
+            }
+            _ => None,
+        }
+    }
+
+    fn begin(&mut self, now: Now) -> DuePull {
         let pull = self.pull();
-        self.pulling = Some(pull.version.clone());
+        self.pulling = Some((pull.version.clone(), now.instant));
         self.due = None;
-        (pull, self.desired.plugin.clone())
+        DuePull { pull, secret: self.desired.secret.clone() }
+    }
+
+    fn look_again(&mut self, now: Now) {
+        self.moves += 1;
+        self.due = Some(now.instant);
     }
 
     fn ended(&mut self, pull: &Pull, result: Result<Pulled, FailedPull>, now: Now) {
-        if self.pulling.as_ref() != Some(&pull.version) {
+        if self.pulling.as_ref().is_none_or(|(version, _)| *version != pull.version) {
             return;
         }
         self.pulling = None;
@@ -248,6 +312,7 @@ impl Tended {
         match result {
             Ok(module) => {
                 self.failures = 0;
+                self.names.clone_from(&module.manifest);
                 self.run(module, now);
             }
             Err(failed) => {
@@ -256,9 +321,18 @@ impl Tended {
                     None => self.reconfigure(),
                 }
                 self.failures = self.failures.saturating_add(1);
-                self.due = Some(now.instant + pause(self.failures));
+                self.due = Some(now.instant + pause(self.failures, failed.retry_after));
             }
         }
+        if std::mem::take(&mut self.moved_meanwhile) {
+            self.look_again(now);
+        }
+    }
+
+    /// What it asks for, as far as a digest says it.
+    fn wanted_manifest(&self) -> Option<&Digest> {
+        let pull = &self.desired.pull;
+        pull.url.digest().or(pull.sha256.as_ref()).or(self.names.as_ref())
     }
 
     fn run(&mut self, module: Pulled, now: Now) {
@@ -277,17 +351,16 @@ impl Tended {
         }
     }
 
-    fn state(&self) -> PluginState {
-        match (&self.running, self.pulling.is_some()) {
-            (_, true) => PluginState::Pulling,
-            (None, false) if self.failures == 0 => PluginState::Pulling,
-            (None, false) => PluginState::Failing,
-            (Some(_), false) if self.failures > 0 => PluginState::Stale,
-            (Some(_), false) => PluginState::Current,
+    fn state(&self, on_failed_pull: OnFailedPull, now: Now) -> PluginState {
+        match self.served(on_failed_pull, now) {
+            Some(Served::StandIn(_)) => PluginState::Failing,
+            Some(Served::Module(_)) if self.failures > 0 => PluginState::Stale,
+            Some(Served::Module(_)) if self.pulling.is_none() => PluginState::Current,
+            Some(Served::Module(_)) | None => PluginState::Pulling,
         }
     }
 
-    fn status(&self, resource: &str, now: Now) -> PluginStatus {
+    fn status(&self, resource: &str, (on_failed_pull, now): (OnFailedPull, Now)) -> PluginStatus {
         let metadata = &self.desired.plugin.metadata;
         PluginStatus {
             resource: resource.to_owned(),
@@ -297,7 +370,8 @@ impl Tended {
             url: self.desired.pull.url.to_string(),
             policy: self.policy(),
             wanted: self.desired.pull.version.clone(),
-            state: self.state(),
+            wanted_manifest: self.wanted_manifest().cloned(),
+            state: self.state(on_failed_pull, now),
             running: self.running.as_ref().map(|running| running.module.clone()),
             running_since: self.running.as_ref().map(|running| running.since),
             last_pull: self.last.clone(),
@@ -306,9 +380,10 @@ impl Tended {
     }
 }
 
-/// The pause after so many failures in a row.
-fn pause(failures: u32) -> Duration {
-    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE)
+/// The pause after so many failures in a row, of which the last may have come with a wish.
+fn pause(failures: u32, asked: Option<Duration>) -> Duration {
+    let ours = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    ours.min(LONGEST_PAUSE).max(asked.unwrap_or_default().min(LONGEST_ASKED_PAUSE))
 }
 
 #[cfg(test)]

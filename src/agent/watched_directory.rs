@@ -1,31 +1,33 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::plugin::{FileError, ReadLimits, Resources, WasmPlugin, read_resource_file, resource_files};
+use super::PullSecrets;
+use super::file_marks::FileMarks;
+use super::secret_files::SecretFiles;
+use crate::plugin::{FileError, ReadLimits, Resources, WasmPlugin, read_resource_text};
 
-/// The `WasmPlugin`s of a directory, read again when a file changes.
+/// The `WasmPlugin`s of a directory and the pull secrets beside them, read again when a file changes.
 ///
 /// A file that cannot be read, or holds a resource that the API server would refuse, counts as it did before: one
-/// slip of the hand takes nothing away. Looking at names, sizes and times of change is cheap, and works where events do
-/// not: on network file systems, and where Kubernetes swaps the link of a mounted `ConfigMap`.
+/// slip of the hand takes nothing away.
 #[derive(Debug, Default)]
 pub struct WatchedDirectory {
     path: PathBuf,
-    seen: BTreeMap<PathBuf, Mark>,
+    seen: Option<FileMarks>,
     /// What each file holds, or held when it was last in order.
-    files: BTreeMap<PathBuf, Vec<WasmPlugin>>,
+    files: BTreeMap<PathBuf, Content>,
     /// Files that are not in order, or the directory itself, and what is wrong.
     faults: BTreeMap<PathBuf, String>,
+    secret_files: Option<SecretFiles>,
 }
 
-/// What tells that a file has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    bytes: u64,
-    modified: Option<SystemTime>,
+/// What one file holds.
+#[derive(Debug, Default)]
+struct Content {
+    plugins: Vec<WasmPlugin>,
+    secrets: PullSecrets,
 }
 
 /// A file that is not in order.
@@ -43,19 +45,30 @@ impl WatchedDirectory {
         Self { path, ..Self::default() }
     }
 
-    /// Whether the directory is not what it was at the last look. Reads what is new.
+    /// With a directory of secrets, [`PullSecrets::add_directory`], in which others are found than among the resources.
+    #[must_use]
+    pub fn with_secret_files(self, path: Option<PathBuf>) -> Self {
+        Self { secret_files: path.map(SecretFiles::new), ..self }
+    }
+
+    /// Whether something is not what it was at the last look. Reads what is new.
     pub fn look(&mut self) -> bool {
-        match marks(&self.path) {
-            Ok(marks) if marks == self.seen && !self.seen.is_empty() => false,
+        let secrets_changed = self.secret_files.as_mut().is_some_and(SecretFiles::look);
+        self.look_at_resources() || secrets_changed
+    }
+
+    fn look_at_resources(&mut self) -> bool {
+        match FileMarks::of(&self.path) {
+            Ok(marks) if Some(&marks) == self.seen.as_ref() => false,
             Ok(marks) => {
                 self.faults.remove(&self.path);
                 self.read(&marks);
-                self.seen = marks;
+                self.seen = Some(marks);
                 true
             }
             // What was read stays in force; the next look that succeeds reads everything.
             Err(error) => {
-                self.seen.clear();
+                self.seen = None;
                 self.faults.insert(self.path.clone(), error.to_string()).is_none()
             }
         }
@@ -63,7 +76,15 @@ impl WatchedDirectory {
 
     /// The plugins of all files, in the order of the files' names.
     pub fn plugins(&self) -> impl Iterator<Item = &WasmPlugin> {
-        self.files.values().flatten()
+        self.files.values().flat_map(|content| &content.plugins)
+    }
+
+    /// The secrets that plugins may name.
+    pub fn secrets(&self) -> PullSecrets {
+        let files = self.secret_files.iter().map(SecretFiles::secrets);
+        files
+            .chain(self.files.values().map(|content| &content.secrets))
+            .fold(PullSecrets::default(), PullSecrets::and)
     }
 
     /// The files that are not in order.
@@ -72,18 +93,18 @@ impl WatchedDirectory {
             file: file.display().to_string(),
             problem: problem.clone(),
         };
-        self.faults.iter().map(fault).collect()
+        self.faults.iter().map(fault).chain(self.secret_files.as_ref().and_then(SecretFiles::fault)).collect()
     }
 
-    fn read(&mut self, marks: &BTreeMap<PathBuf, Mark>) {
-        self.files.retain(|path, _| marks.contains_key(path));
-        self.faults.retain(|path, _| marks.contains_key(path));
-        let changed = marks.iter().filter(|(path, mark)| self.seen.get(*path) != Some(*mark));
-        for (path, _) in changed {
-            match plugins(path) {
-                Ok(plugins) => {
+    fn read(&mut self, marks: &FileMarks) {
+        self.files.retain(|path, _| marks.contains(path));
+        self.faults.retain(|path, _| marks.contains(path));
+        let before = self.seen.take().unwrap_or_default();
+        for path in marks.changed_since(&before) {
+            match content(path) {
+                Ok(content) => {
                     self.faults.remove(path);
-                    self.files.insert(path.clone(), plugins);
+                    self.files.insert(path.clone(), content);
                 }
                 Err(problem) => {
                     self.faults.insert(path.clone(), problem);
@@ -93,23 +114,20 @@ impl WatchedDirectory {
     }
 }
 
-fn marks(directory: &Path) -> Result<BTreeMap<PathBuf, Mark>, FileError> {
-    let files = resource_files(directory)?;
-    let mark = |path: PathBuf| {
-        let metadata = std::fs::metadata(&path).ok()?;
-        Some((path, Mark { bytes: metadata.len(), modified: metadata.modified().ok() }))
-    };
-    Ok(files.into_iter().filter_map(mark).collect())
-}
-
-fn plugins(path: &Path) -> Result<Vec<WasmPlugin>, String> {
-    let resources: Resources =
-        read_resource_file(path, &ReadLimits::default()).map_err(|error| error.to_string())?;
-    let fault = resources.faults().next().map(ToString::to_string);
-    match fault {
-        Some(fault) => Err(fault),
-        None => Ok(resources.plugins.into_iter().map(|resource| resource.plugin).collect()),
+fn content(path: &Path) -> Result<Content, String> {
+    let limits = ReadLimits::default();
+    let text = read_resource_text(path, &limits).map_err(|error| error.to_string())?;
+    let unreadable = |source| FileError::Text { path: path.to_owned(), source }.to_string();
+    let resources = Resources::read(&text, &limits).map_err(unreadable)?;
+    if let Some(fault) = resources.faults().next() {
+        return Err(fault.to_string());
     }
+    let mut secrets = PullSecrets::default();
+    if resources.others.iter().any(|other| other.kind == "Secret") {
+        secrets.add_manifests(&text, &limits).map_err(unreadable)?;
+    }
+    let plugins = resources.plugins.into_iter().map(|resource| resource.plugin).collect();
+    Ok(Content { plugins, secrets })
 }
 
 #[cfg(test)]
@@ -146,6 +164,42 @@ mod tests {
         fs::remove_file(file("b.yaml")).unwrap();
         assert!(watched.look());
         assert_eq!(names(&watched), ["new-a"]);
+    }
+
+    #[test]
+    fn secrets_are_found_beside_plugins_and_in_their_own_directory() {
+        let [directory, secret_files] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let logins = r#"{"auths":{"r.io":{"auth":"YWRhOnB3"}}}"#;
+        let secret = |name: &str| {
+            format!(
+                "apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\ntype: kubernetes.io/dockerconfigjson\n\
+                 stringData: {{.dockerconfigjson: '{logins}'}}\n"
+            )
+        };
+        fs::write(directory.path().join("a.yaml"), text("a") + "---\n" + &secret("beside")).unwrap();
+        let listed = format!(
+            "apiVersion: v1\nkind: List\nitems:\n- {}",
+            secret("listed").trim().replace('\n', "\n  ")
+        );
+        fs::write(directory.path().join("b.yaml"), listed).unwrap();
+        let mut watched = WatchedDirectory::new(directory.path().to_owned())
+            .with_secret_files(Some(secret_files.path().to_owned()));
+        assert!(watched.look() && !watched.look());
+        assert!(watched.secrets().find(None, "beside").is_ok(), "{:?}", watched.faults());
+        assert!(watched.secrets().find(Some("n"), "listed").is_ok());
+        assert!(watched.secrets().find(None, "file").is_err());
+        fs::write(secret_files.path().join("file.json"), logins).unwrap();
+        assert!(watched.look() && !watched.look());
+        assert!(
+            watched.secrets().find(None, "file").is_ok() && watched.secrets().find(None, "beside").is_ok()
+        );
+        fs::remove_file(directory.path().join("a.yaml")).unwrap();
+        assert!(watched.look());
+        assert!(watched.secrets().find(None, "beside").is_err());
+        drop(secret_files);
+        assert!(watched.look() && !watched.look());
+        assert!(watched.secrets().find(None, "file").is_ok(), "a directory that is gone takes nothing away");
+        assert_eq!(watched.faults().len(), 1);
     }
 
     #[test]

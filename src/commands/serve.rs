@@ -5,12 +5,13 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Effective;
+use crate::config::{Config, Effective};
 use crate::registry::Registry;
 use crate::server::{Rooms, WasmPluginDirectory};
 use crate::storage::Store;
 use crate::{gateway, server, telemetry};
 
+use super::agent::{AgentArgs, AgentReady, DEFAULT_LISTEN, RunningAgent};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::flags::ServerFlags;
@@ -30,10 +31,22 @@ Examples:
   hwasm-registry serve --listen 0.0.0.0:5000 --data-dir /var/lib/hwasm-registry
 
   # With a view of what Istio gets of the WasmPlugins in a directory, at /debug/configz
-  hwasm-registry serve --wasmplugins ./wasmplugins")]
+  hwasm-registry serve --wasmplugins ./wasmplugins
+
+  # Registry and agent in one process: a push changes what the Envoys run
+  hwasm-registry serve --wasmplugins ./wasmplugins --agent --watch")]
+#[command(mut_group("AgentArgs", |group| group.requires("agent")))]
+#[command(mut_group("GatewayArgs", |group| group.requires("agent")))]
+#[command(mut_group("WorkloadArgs", |group| group.requires("agent")))]
 pub(super) struct Args {
     #[command(flatten)]
     flags: ServerFlags,
+    /// Also be the agent of the gateway whose WasmPlugins are in the directory, and listen for its Envoys there
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = DEFAULT_LISTEN, help_heading = "Agent")]
+    agent: Option<SocketAddr>,
+    #[command(flatten, next_help_heading = "Agent")]
+    agent_args: AgentArgs,
 }
 
 /// The registry is ready.
@@ -45,6 +58,9 @@ struct Serving {
     data_dir: PathBuf,
     /// The resources of `--wasmplugins`.
     wasmplugins: Option<FoundWasmPlugins>,
+    /// What the agent serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<AgentReady>,
 }
 
 /// What a directory of `WasmPlugin`s holds at the start.
@@ -65,14 +81,21 @@ impl Args {
         let _logging =
             telemetry::start(&config.log).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         let wasmplugins = survey(context, &config.gateway)?;
+        let (agent, agent_ready) = self.agent(context, &config).await?.unzip();
         let store = Store::open(&config.storage).await?;
         let listener = server::bind(&config.server).await.map_err(explain)?;
         let listen = listener.local_addr().context("cannot tell the port")?;
         let mut signals = StopSignals::listen()?;
-        context.output.report(&Serving { listen, data_dir: config.storage.data_dir, wasmplugins })?;
+        let data_dir = config.storage.data_dir;
+        context.output.report(&Serving { listen, data_dir, wasmplugins, agent: agent_ready })?;
         let stopping = CancellationToken::new();
         let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway };
         let serving = server::serve(listener, &config.server, rooms, stopping.clone().cancelled_owned());
+        let tending = async {
+            if let Some(agent) = agent {
+                agent.run(stopping.clone()).await;
+            }
+        };
         let stopped_twice = async {
             signals.next().await;
             tracing::info!("stopping once running transfers have finished; a second signal stops at once");
@@ -80,11 +103,25 @@ impl Args {
             signals.next().await;
         };
         tokio::select! {
-            () = serving => Ok(()),
+            _ = async { tokio::join!(serving, tending) } => Ok(()),
             () = stopped_twice => {
                 Err(Failure::new(Exit::Failure, "stopped before running transfers had finished").into())
             }
         }
+    }
+
+    /// The agent, where one is asked for.
+    async fn agent(
+        &self,
+        context: &Context,
+        config: &Config,
+    ) -> anyhow::Result<Option<(RunningAgent, AgentReady)>> {
+        let Some(listen) = self.agent else { return Ok(None) };
+        let directory = config.gateway.wasmplugins.clone().ok_or_else(|| {
+            let failure = Failure::new(Exit::Usage, "an agent needs a directory of WasmPlugins");
+            failure.advise("say which with `--wasmplugins`")
+        })?;
+        RunningAgent::prepare(context, &config.agent, &self.agent_args, (directory, listen)).await.map(Some)
     }
 }
 
@@ -111,12 +148,13 @@ impl Report for Serving {
     fn text(&self, paint: Paint) -> String {
         let url = paint.strong(&format!("http://{}", self.listen));
         let serving = format!("serving {url}, content in {}", self.data_dir.display());
-        match &self.wasmplugins {
-            None => serving,
-            Some(FoundWasmPlugins { directory, found, converted }) => format!(
-                "{serving}\n{found} WasmPlugins in {}, of which Istio gets {converted}: {url}/debug/configz",
-                directory.display()
-            ),
-        }
+        let configz = self.wasmplugins.as_ref().map(|FoundWasmPlugins { directory, found, converted }| {
+            let directory = directory.display();
+            format!(
+                "{found} WasmPlugins in {directory}, of which Istio gets {converted}: {url}/debug/configz"
+            )
+        });
+        let agent = self.agent.as_ref().map(|agent| agent.text(paint));
+        std::iter::once(serving).chain(configz).chain(agent).collect::<Vec<_>>().join("\n")
     }
 }

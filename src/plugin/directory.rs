@@ -69,14 +69,21 @@ fn is_resource_file(path: &Path) -> bool {
 /// # Errors
 /// The file cannot be read, or [`Resources::read`] refuses its text.
 pub fn read_resource_file(path: &Path, limits: &ReadLimits) -> Result<Resources, FileError> {
+    let text = read_resource_text(path, limits)?;
+    Resources::read(&text, limits).map_err(|source| FileError::Text { path: path.to_owned(), source })
+}
+
+/// The text of a file of resources, as much of it as `limits` allow and one byte more: enough to know that it is too long.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_resource_text(path: &Path, limits: &ReadLimits) -> Result<Vec<u8>, FileError> {
     let read = || {
         let mut text = Vec::new();
-        // One byte more than allowed is enough to know that there are too many.
         File::open(path)?.take(limits.bytes as u64 + 1).read_to_end(&mut text)?;
         Ok(text)
     };
-    let text = read().map_err(|source| FileError::Io { path: path.to_owned(), source })?;
-    Resources::read(&text, limits).map_err(|source| FileError::Text { path: path.to_owned(), source })
+    read().map_err(|source| FileError::Io { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

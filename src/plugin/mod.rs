@@ -33,7 +33,7 @@ mod written;
 mod yaml;
 
 pub use config_schema::{ConfigSchema, ConfigSchemaError, Violation};
-pub use directory::{FileError, read_resource_file, resource_files};
+pub use directory::{FileError, read_resource_file, read_resource_text, resource_files};
 pub use effective_policy::EffectivePolicy;
 pub use field_path::{FieldPath, Step};
 pub use image_facts::{Declaration, Declared, ImageFacts, ImageKind, Refusal};

@@ -34,6 +34,8 @@ pub struct Limits {
     pub page_size: u32,
     /// Most `tag` parameters of one manifest push. Default: 32.
     pub tags_per_push: u32,
+    /// How many events are kept for those who ask later. Default: 100,000.
+    pub events: u64,
 }
 
 impl Default for Limits {
@@ -46,6 +48,7 @@ impl Default for Limits {
             upload_expiry: Duration::from_hours(24),
             page_size: 10_000,
             tags_per_push: 32,
+            events: 100_000,
         }
     }
 }

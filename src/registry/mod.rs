@@ -4,6 +4,7 @@
 mod blob;
 mod config;
 mod error;
+mod event;
 mod layout_check;
 mod list;
 mod manifest;
@@ -22,7 +23,7 @@ pub use manifest::{ManifestPush, PushedManifest};
 pub use plugin_image::PluginImage;
 pub use upload::{Chunk, StartedUpload};
 
-pub use crate::storage::{Blob, Page, PageRequest, StoredModule, UploadId};
+pub use crate::storage::{Blob, Event, EventKind, EventRange, Page, PageRequest, StoredModule, UploadId};
 
 use tokio::sync::Semaphore;
 
@@ -59,10 +60,11 @@ impl Registry {
         Ok(self.store.check().await?)
     }
 
-    /// Forgets uploads that were abandoned, and lets the store tidy up. To be called every
+    /// Forgets uploads that were abandoned and events that are too old, and lets the store tidy up. To be called every
     /// [`Registry::HOUSEKEEPING_INTERVAL`].
     pub async fn keep_house(&self) -> Result<u64> {
         self.store.tidy().await?;
+        self.store.trim_events(self.config.limits.events).await?;
         let abandoned = Timestamp::now().before(self.config.limits.upload_expiry);
         Ok(self.store.expire_uploads(abandoned).await?)
     }

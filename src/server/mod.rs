@@ -32,6 +32,7 @@ mod workshop;
 use std::future::Future;
 
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 pub use agent_status::{AgentPages, serve_agent_status};
 pub use config::Config;
@@ -72,9 +73,13 @@ pub async fn bind(config: &Config) -> Result<TcpListener, Error> {
 /// grace, and closes the registry's store.
 pub async fn serve(listener: TcpListener, config: &Config, rooms: Rooms, shutdown: impl Future<Output = ()>) {
     let registry = rooms.registry.clone();
-    let service = router::service(rooms);
-    let stopped = tokio_util::sync::CancellationToken::new();
+    let (closing, stopped) = (CancellationToken::new(), CancellationToken::new());
+    let service = router::service(rooms, closing.clone());
     let housekeeping = tokio::spawn(keep_house(registry.clone(), stopped.clone()));
+    let shutdown = async {
+        shutdown.await;
+        closing.cancel();
+    };
     listener::run(listener, config, service, shutdown).await;
     stopped.cancel();
     // It only fails by a panic, which has been reported.
@@ -82,7 +87,7 @@ pub async fn serve(listener: TcpListener, config: &Config, rooms: Rooms, shutdow
     registry.close().await;
 }
 
-async fn keep_house(registry: Registry, stopped: tokio_util::sync::CancellationToken) {
+async fn keep_house(registry: Registry, stopped: CancellationToken) {
     let mut due = tokio::time::interval(Registry::HOUSEKEEPING_INTERVAL);
     due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

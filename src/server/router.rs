@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::response::Response;
 use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, header};
+use tokio_util::sync::CancellationToken;
 
 use super::access::{AccessRecord, EndpointName};
 use super::installation::Installation;
@@ -22,11 +23,15 @@ pub(super) struct HttpService {
     registry: Registry,
     installation: Arc<Installation>,
     metrics: Arc<Metrics>,
+    /// Ends answers that would go on for ever.
+    closing: CancellationToken,
 }
 
-pub(super) fn service(rooms: Rooms) -> HttpService {
+/// A service whose endless answers end with `closing`.
+pub(super) fn service(rooms: Rooms, closing: CancellationToken) -> HttpService {
     let Rooms { registry, gateway } = rooms;
-    HttpService { registry, installation: Arc::new(Installation::new(gateway)), metrics: Metrics::new() }
+    let installation = Arc::new(Installation::new(gateway));
+    HttpService { registry, installation, metrics: Metrics::new(), closing }
 }
 
 impl HttpService {
@@ -51,7 +56,7 @@ impl HttpService {
             return v2::answer(&self.registry, request).await;
         }
         if path.starts_with("/api/") {
-            return api::answer(&self.registry, &self.installation, request).await;
+            return api::answer(&self.registry, &self.installation, &self.closing, request).await;
         }
         if path.starts_with("/plugins/") {
             return plugins::answer(&self.registry, &request.into_parts().0).await;

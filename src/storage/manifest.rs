@@ -35,6 +35,7 @@ impl Store {
             let tags = new.tags.into_iter().chain(change.retyped).map(Reference::Tag);
             let references = tags.chain(std::iter::once(Reference::Digest(new.stored.digest)));
             store.inner.cache.forget_manifests(&new.repository, references);
+            store.inner.event_bell.ring();
             Ok(change.outcome)
         })
         .await
@@ -70,6 +71,7 @@ impl Store {
         let references = deletion.tags.iter().cloned().map(Reference::Tag);
         let references = references.chain(std::iter::once(Reference::Digest(digest.clone())));
         self.inner.cache.forget_manifests(repository, references);
+        self.inner.event_bell.ring();
         if let Some(unused) = &deletion.unused_module {
             self.inner.blob_files.remove(unused)?;
         }
@@ -85,6 +87,7 @@ impl Store {
             let metadata = &store.inner.metadata;
             let found = store.with_reserve(|| metadata.delete_tag(&repository, &tag, &actor, now)).await?;
             store.inner.cache.forget_manifests(&repository, std::iter::once(Reference::Tag(tag)));
+            store.inner.event_bell.ring();
             store.inner.reserve.restore();
             Ok(found)
         })

@@ -16,6 +16,7 @@ mod cache;
 mod completion;
 mod config;
 mod error;
+mod event;
 mod lock;
 mod manifest;
 mod metadata;
@@ -33,13 +34,16 @@ pub use blob::{Blob, StoredModule};
 pub use blob_stream::BlobStream;
 pub use config::Config;
 pub use error::Error;
-pub use metadata::{BlobFacts, NewManifest, PutManifest, Referrer, StoredManifest, TagChange};
+pub use metadata::{
+    BlobFacts, Event, EventKind, EventRange, NewManifest, PutManifest, Referrer, StoredManifest, TagChange,
+};
 pub use page::{Page, PageRequest};
 pub use timestamp::Timestamp;
 pub use upload::{AppendError, Upload, UploadId};
 
 use blob_files::BlobFiles;
 use cache::Cache;
+use event::EventBell;
 use lock::StoreLock;
 use metadata::Metadata;
 use reserve::Reserve;
@@ -61,6 +65,8 @@ struct Inner {
     upload_files: UploadFiles,
     metadata: Metadata,
     cache: Cache,
+    /// Rung when events were committed.
+    event_bell: EventBell,
     /// Which upload sessions are being written to right now.
     sessions: UploadSessions,
     /// Makes "publish the file, then the row" and "drop the row, then the file" of one blob exclude each other.
@@ -87,6 +93,7 @@ impl Store {
                 upload_files: UploadFiles::open(dir)?,
                 metadata,
                 cache: Cache::new(config.cache_size.as_u64()),
+                event_bell: EventBell::default(),
                 sessions: UploadSessions::default(),
                 publishing: Stripes::default(),
                 reserve: Reserve::open(dir),

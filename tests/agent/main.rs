@@ -12,5 +12,6 @@ mod restart;
 mod secrets;
 mod sharing;
 mod truth_table;
+mod watch;
 mod web;
 mod world;

@@ -22,7 +22,7 @@ use super::fake::{Fake, Seen};
 pub(crate) struct World {
     pub(crate) fake: Fake,
     pub(crate) dir: tempfile::TempDir,
-    pub(crate) puller: Puller,
+    pub(crate) puller: Arc<Puller>,
     /// Whether the registry is down, for those tests that let it be.
     pub(crate) is_down: Arc<Mutex<bool>>,
     files: Arc<Mutex<HashMap<String, Vec<u8>>>>,
@@ -72,7 +72,7 @@ impl World {
             )
         });
         let cache = ModuleCache::open(dir.path(), CacheLimits::default()).unwrap();
-        let puller = Puller::new(cache, options);
+        let puller = Arc::new(Puller::new(cache, options));
         Self { fake, puller, dir, files, is_down: Arc::default(), seen: Mutex::default() }
     }
 
@@ -85,7 +85,7 @@ impl World {
         let Self { fake, dir, puller, files, is_down, seen } = self;
         drop(puller);
         let cache = reopen(dir.path());
-        Self { fake, puller: Puller::new(cache, options), dir, files, is_down, seen }
+        Self { fake, puller: Arc::new(Puller::new(cache, options)), dir, files, is_down, seen }
     }
 
     /// Puts `module` under `tag` of `team/a`, as most images have it; answers the manifest's digest.
@@ -146,13 +146,15 @@ impl World {
     }
 }
 
-/// `M` a manifest, `B` a layer, `G` a file, `H` a look whether there is a manifest.
+/// `M` a manifest, `B` a layer, `G` a file, `H` a look whether there is a manifest, `h` one at a file, `E` events.
 fn letter(seen: &Seen) -> char {
     match (seen.uri.path(), &seen.method) {
         (path, &Method::HEAD) if path.contains("/manifests/") => 'H',
         (path, _) if path.contains("/manifests/") => 'M',
         (path, _) if path.contains("/blobs/") => 'B',
+        (path, &Method::HEAD) if path.starts_with("/files/") => 'h',
         (path, _) if path.starts_with("/files/") => 'G',
+        ("/api/v1/events", _) => 'E',
         _ => '?',
     }
 }

@@ -38,7 +38,7 @@ async fn the_defaults_are_the_documented_ones() {
     assert_eq!(limits.running_uploads, 256);
     assert_eq!(limits.upload_expiry, Duration::from_hours(24));
     assert_eq!(limits.page_size, 10_000);
-    assert_eq!(limits.tags_per_push, 32);
+    assert_eq!((limits.tags_per_push, limits.events), (32, 100_000));
     let config = server::Config::default();
     assert_eq!(config.listen.to_string(), "127.0.0.1:5000");
     assert_eq!(config.max_connections, 4096);

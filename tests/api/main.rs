@@ -7,6 +7,7 @@ mod bad_manifests;
 mod concurrency;
 mod conditional;
 mod configz;
+mod events;
 mod limits;
 mod lists;
 mod log;

@@ -9,13 +9,13 @@ use super::endpoints::Caller;
 use super::errand::Errand;
 use super::flights::Joins;
 use super::image::{self, Audience};
-use super::{PullError, Puller};
+use super::{PullError, PullSecret, Puller};
 
 impl Puller {
     /// A module is everybody's who could have fetched it, and nobody else's.
     pub(super) async fn authorize(&self, errand: Errand<'_>, key: &ModuleKey) -> Result<(), PullError> {
         let Some(image) = errand.pull.url.image() else { return Ok(()) };
-        let (caller, remote) = self.caller(errand, image)?;
+        let (caller, remote) = self.caller(errand.secret, image)?;
         let who = &caller.identity;
         let standing = self.cache.standing(key, who, SystemTime::now());
         if standing == Standing::Granted {
@@ -38,11 +38,12 @@ impl Puller {
 
     pub(super) fn caller(
         &self,
-        errand: Errand<'_>,
+        secret: Option<&PullSecret>,
         image: &ImageReference,
     ) -> Result<(Caller, Remote), PullError> {
-        let caller = self.endpoints.caller(&self.cache, &image.registry, errand.secret)?;
-        let remote = self.endpoints.registry(&image.registry, &caller)?.repository(&image.repository);
+        let caller = self.endpoints.caller(&self.cache, &image.registry, secret)?;
+        let remote = self.endpoints.registry(&image.registry, &caller).map_err(PullError::Manifest)?;
+        let remote = remote.repository(&image.repository);
         Ok((caller, remote))
     }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agent::cache::{Identity, ModuleCache};
-use crate::client::{Credentials, Options, Registry, RetryPolicy, WebClient};
+use crate::client::{self, Credentials, Options, Registry, RetryPolicy, WebClient};
 use crate::oci::RegistryHost;
 
 use super::{PullError, PullSecret, PullerOptions};
@@ -51,22 +51,33 @@ impl Endpoints {
                 (Identity::Secret(fingerprint), Credentials::Fixed(credential))
             }
             Some(None) => (Identity::Anonymous, Credentials::Anonymous),
-            None => match &self.options.credentials {
-                Credentials::Anonymous => (Identity::Anonymous, Credentials::Anonymous),
-                own => (Identity::Agent, own.clone()),
-            },
+            None => return Ok(self.agent()),
         };
         Ok(Caller { identity, credentials })
     }
 
-    pub(super) fn registry(&self, host: &RegistryHost, caller: &Caller) -> Result<Arc<Registry>, PullError> {
+    /// The agent itself.
+    pub(super) fn agent(&self) -> Caller {
+        let credentials = self.options.credentials.clone();
+        let identity = match credentials {
+            Credentials::Anonymous => Identity::Anonymous,
+            _ => Identity::Agent,
+        };
+        Caller { identity, credentials }
+    }
+
+    pub(super) fn registry(
+        &self,
+        host: &RegistryHost,
+        caller: &Caller,
+    ) -> Result<Arc<Registry>, Arc<client::Error>> {
         let open = || {
             let plain_http = self.options.plain_http.contains(host);
             let options = client_options(&self.options, caller.credentials.clone());
             Registry::new(host.clone(), &Options { plain_http, ..options }).map(Arc::new)
         };
         let key = (host.clone(), caller.identity.clone());
-        self.registries.try_get_with(key, open).map_err(PullError::Manifest)
+        self.registries.try_get_with(key, open)
     }
 }
 

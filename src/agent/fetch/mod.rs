@@ -9,6 +9,7 @@ mod download;
 mod endpoints;
 mod errand;
 mod flights;
+mod glance;
 mod image;
 mod last_good;
 mod metrics;
@@ -20,6 +21,7 @@ mod puller;
 mod puller_options;
 mod unpack;
 
+pub use last_good::FailedPull;
 pub use metrics::{FetchResult, PullMetrics};
 pub use pull_error::PullError;
 pub use pull_secret::{PullSecret, PullSecretError};

@@ -3,6 +3,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::plugin::{ReadError, ReadLimits, read};
 
 use super::{PullSecret, PullSecretError};
@@ -39,19 +41,34 @@ impl PullSecrets {
         Ok(())
     }
 
-    /// Adds the Kubernetes secrets among the documents of a text; other documents are passed over.
+    /// Adds the Kubernetes secrets among the documents of a text, those of a `List` too; other resources are passed over.
     pub fn add_manifests(&mut self, text: &[u8], limits: &ReadLimits) -> Result<(), ReadError> {
         for document in read(text, limits)? {
             let manifest = document.to_json();
-            let is_secret = manifest["kind"] == "Secret" && manifest["apiVersion"] == "v1";
-            let metadata = &manifest["metadata"];
-            if let Some(name) = metadata["name"].as_str().filter(|_| is_secret) {
-                let namespace = metadata["namespace"].as_str().map(str::to_owned);
-                let secret = PullSecret::from_manifest(name, &manifest);
-                self.manifests.insert((namespace, name.to_owned()), secret);
+            match manifest["items"].as_array().filter(|_| manifest["kind"] == "List") {
+                Some(items) => items.iter().for_each(|item| self.add_manifest(item)),
+                None => self.add_manifest(&manifest),
             }
         }
         Ok(())
+    }
+
+    fn add_manifest(&mut self, manifest: &Value) {
+        let is_secret = manifest["kind"] == "Secret" && manifest["apiVersion"] == "v1";
+        let metadata = &manifest["metadata"];
+        if let Some(name) = metadata["name"].as_str().filter(|_| is_secret) {
+            let namespace = metadata["namespace"].as_str().map(str::to_owned);
+            let secret = PullSecret::from_manifest(name, manifest);
+            self.manifests.insert((namespace, name.to_owned()), secret);
+        }
+    }
+
+    /// These and `others`, which win where both have one of a name.
+    #[must_use]
+    pub fn and(mut self, others: &Self) -> Self {
+        self.manifests.extend(others.manifests.clone());
+        self.files.extend(others.files.clone());
+        self
     }
 
     /// The secret that a plugin of `namespace` calls `name`: of its own namespace, or of a manifest that does

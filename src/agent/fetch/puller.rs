@@ -24,7 +24,7 @@ pub struct Puller {
     pub(super) endpoints: Endpoints,
     downloads: Arc<Downloads>,
     metrics: Arc<PullMetrics>,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     /// Manifests that are asked for.
     images: Flights<(RegistryHost, String, Identity), Result<Arc<ResolvedImage>, PullError>>,
     /// Layers that are fetched.
@@ -134,7 +134,7 @@ impl Puller {
         image: &ImageReference,
         expects: Option<&Digest>,
     ) -> Result<Pulled, PullError> {
-        let (caller, remote) = self.caller(errand, image)?;
+        let (caller, remote) = self.caller(errand.secret, image)?;
         let (reference, who) = (image.reference(), &caller.identity);
         let flight = (image.registry.clone(), format!("{} {reference}", image.repository), who.clone());
         let asked = remote.clone();

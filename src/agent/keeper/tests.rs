@@ -11,6 +11,8 @@ use crate::gateway::GatewaySettings;
 struct Play {
     directory: tempfile::TempDir,
     status: StatusReader,
+    moves: mpsc::Sender<Moved>,
+    watched: watch::Receiver<Vec<Watched>>,
     /// The URLs that were pulled, in order.
     pulled: Arc<Mutex<Vec<String>>>,
     stop: CancellationToken,
@@ -18,7 +20,8 @@ struct Play {
 }
 
 impl Play {
-    fn begin(resolve_every: Option<Duration>) -> Self {
+    fn begin() -> Self {
+        let (moves, moved) = mpsc::channel(1);
         let directory = tempfile::tempdir().unwrap();
         let line = Line::default();
         let keeper = Keeper::new(Keeping {
@@ -26,9 +29,10 @@ impl Play {
             directory: WatchedDirectory::new(directory.path().to_owned()),
             publisher: Publisher::new(line),
             envoys: Envoys::new(&Limits::default(), Arc::new(SystemTime::now)),
-            resolve_every,
+            moved,
+            on_failed_pull: OnFailedPull::default(),
         });
-        let (status, stop) = (keeper.status(), CancellationToken::new());
+        let (status, watched, stop) = (keeper.status(), keeper.watched(), CancellationToken::new());
         let pulled = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&pulled);
         let pull = move |pull: Pull, _| {
@@ -36,7 +40,7 @@ impl Play {
             answer(pull.url.as_str().to_owned())
         };
         let running = tokio::spawn(keeper.run(pull, |_| {}, stop.clone().cancelled_owned()));
-        Self { directory, status, pulled, stop, running }
+        Self { directory, status, moves, watched, pulled, stop, running }
     }
 
     fn write(&self, name: &str, spec: &str) {
@@ -71,7 +75,11 @@ impl Play {
 async fn answer(url: String) -> Result<Pulled, FailedPull> {
     assert!(!url.contains("panic"), "expected by the test");
     if url.contains("absent") {
-        return Err(FailedPull { reason: "there is no such image".to_owned(), last_good: None });
+        return Err(FailedPull {
+            reason: "there is no such image".to_owned(),
+            last_good: None,
+            retry_after: None,
+        });
     }
     let path = Path::new("/modules").join(url.replace('/', "_"));
     let (action, reason) = (PullAction::Fetched, Reason::FirstPull);
@@ -80,7 +88,7 @@ async fn answer(url: String) -> Result<Pulled, FailedPull> {
 
 #[tokio::test]
 async fn files_come_change_and_go_and_the_plugins_follow() {
-    let play = Play::begin(None);
+    let play = Play::begin();
     play.write("a", "{url: 'oci://r.io/a:1', priority: 2}");
     play.becomes(&[("a", PluginState::Current)]).await;
     play.write("b", "{url: 'oci://r.io/b:1', priority: 3}");
@@ -94,7 +102,7 @@ async fn files_come_change_and_go_and_the_plugins_follow() {
 
 #[tokio::test]
 async fn one_bad_plugin_holds_up_no_other() {
-    let play = Play::begin(None);
+    let play = Play::begin();
     play.write("a", "{url: 'oci://r.io/absent:1'}");
     play.write("b", "{url: 'oci://r.io/panic:1'}");
     play.write("c", "{url: 'oci://r.io/c:1'}");
@@ -108,19 +116,27 @@ async fn one_bad_plugin_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn only_always_is_resolved_again() {
-    let play = Play::begin(Some(Duration::from_millis(100)));
+async fn what_has_moved_is_resolved_again_if_it_is_watched() {
+    let mut play = Play::begin();
     play.write("a", "{url: 'oci://r.io/a:1', imagePullPolicy: Always}");
     play.write("b", "{url: 'oci://r.io/b:1'}");
     play.becomes(&[("a", PluginState::Current), ("b", PluginState::Current)]).await;
+    let watched = play.watched.wait_for(|watched| !watched.is_empty()).await.unwrap().clone();
+    assert_eq!(
+        watched.iter().map(|watched| watched.pull.url.as_str()).collect::<Vec<_>>(),
+        ["oci://r.io/a:1"]
+    );
+    for plugin in play.status.read().plugins {
+        play.moves.send(Moved { resource: plugin.resource, names: None }).await.unwrap();
+    }
     for _ in 0..100 {
-        if play.pulled.lock().unwrap().len() > 4 {
+        if play.pulled.lock().unwrap().len() > 2 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let pulled = play.pulled.lock().unwrap().clone();
     let count = |url: &str| pulled.iter().filter(|pulled| *pulled == url).count();
-    assert!(count("oci://r.io/a:1") > 2 && count("oci://r.io/b:1") == 1, "{pulled:?}");
+    assert_eq!((count("oci://r.io/a:1"), count("oci://r.io/b:1")), (2, 1), "{pulled:?}");
     play.end().await;
 }

@@ -7,6 +7,7 @@ mod address;
 mod auth;
 mod blob;
 mod call;
+mod events;
 mod list;
 mod login;
 mod manifest;
@@ -22,6 +23,7 @@ mod web_client;
 
 use std::sync::Arc;
 
+pub use events::{Event, Events};
 pub use login::{Login, login, logout};
 pub use registry::Registry;
 pub use retry::RetryPolicy;

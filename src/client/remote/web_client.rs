@@ -1,5 +1,5 @@
 use futures_util::TryStreamExt as _;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use tokio::fs::File;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use url::{Host, Url};
@@ -48,9 +48,20 @@ impl WebClient {
         }
     }
 
+    /// What tells one version of the file from another: its `ETag`, else when it was last modified. Nothing where the
+    /// server tells neither.
+    ///
+    /// # Errors
+    /// Any other status than 200.
+    pub async fn validator(&self, url: &Url) -> Result<Option<String>, Error> {
+        let reply = self.send(Method::HEAD, url).await?.expect(&[StatusCode::OK]).await?;
+        let validator = reply.header(&header::ETAG).or(reply.header(&header::LAST_MODIFIED));
+        Ok(validator.map(str::to_owned))
+    }
+
     async fn download_once(&self, url: &Url, file: &mut File, limit_bytes: u64) -> Result<u64, Error> {
         let written = |source| Error::File { action: "write", path: "a temporary file".into(), source };
-        let reply = self.get(url).await?.expect(&[StatusCode::OK]).await?;
+        let reply = self.send(Method::GET, url).await?.expect(&[StatusCode::OK]).await?;
         reply.check_length(url.path(), limit_bytes)?;
         file.set_len(0).await.map_err(written)?;
         file.rewind().await.map_err(written)?;
@@ -67,7 +78,7 @@ impl WebClient {
         Ok(length)
     }
 
-    async fn get(&self, url: &Url) -> Result<Reply, Error> {
+    async fn send(&self, method: Method, url: &Url) -> Result<Reply, Error> {
         let is_loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -75,7 +86,7 @@ impl WebClient {
             None => false,
         };
         let transport = if is_loopback { &self.loopback } else { &self.outside };
-        transport.send(&Call::new(Method::GET, url.clone()), None).await
+        transport.send(&Call::new(method, url.clone()), None).await
     }
 }
 

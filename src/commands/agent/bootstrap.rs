@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
     /// The agent's `--listen`
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:18000")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = super::DEFAULT_LISTEN)]
     agent: SocketAddr,
     /// Where requests go; without it, Envoy answers them itself
     #[arg(long, value_name = "ADDRESS:PORT")]

@@ -1,12 +1,20 @@
 //! `agent`: keeps a gateway's modules current and serves them to its Envoys; one file per verb.
 
+mod agent_args;
 mod bootstrap;
 mod run;
+mod running_agent;
 mod status;
 
 use clap::Subcommand;
 
 use super::context::Context;
+
+pub(super) use agent_args::AgentArgs;
+pub(super) use running_agent::{AgentReady, RunningAgent};
+
+/// Where an agent serves Envoys, by default.
+pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:18000";
 
 /// Keep a gateway's plugins current: pull their modules by policy and serve them to Envoy over ECDS
 #[derive(Debug, clap::Args)]
@@ -18,7 +26,7 @@ cache of its own, and tells Envoy to load them from there: no connection is inte
 Examples:
   hwasm-registry agent --wasmplugins plugins/
 
-  # Follow tags under `Always` and `latest` too: asked for every 5 seconds
+  # Follow tags under `Always` and `latest` too, at once or, where a registry has no events, every 5 seconds
   hwasm-registry agent --wasmplugins plugins/ --watch=5s
 
   # An Envoy that takes its plugins from there

@@ -1,11 +1,13 @@
 //! JSON beside the distribution API: what it has no words for.
 
+mod events;
 mod tag_history;
 mod wasmplugins;
 
 use axum::body::Body;
 use axum::response::Response;
 use http::Request;
+use tokio_util::sync::CancellationToken;
 
 use super::installation::Installation;
 use super::problem::Problem;
@@ -16,9 +18,13 @@ use crate::registry::Registry;
 pub(super) async fn answer(
     registry: &Registry,
     installation: &Installation,
+    closing: &CancellationToken,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let path = request.uri().path();
+    if path == "/api/v1/events" {
+        return events::answer(registry, closing, &request.into_parts().0).await;
+    }
     if path.starts_with("/api/v1/repositories/") {
         return tag_history::answer(registry, &request.into_parts().0).await;
     }
@@ -26,7 +32,7 @@ pub(super) async fn answer(
         let verb = wasmplugins::Verb::parse(verb)?;
         return verb.answer(registry, installation, request).await;
     }
-    let message =
-        "the path is neither /api/v1/repositories/<name>/tags/<tag>/history nor /api/v1/wasmplugins/<verb>";
+    let message = "the path is none of /api/v1/events, /api/v1/repositories/<name>/tags/<tag>/history and \
+                   /api/v1/wasmplugins/<verb>";
     Err(Problem::not_found(ErrorCode::Unsupported, message))
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use sqlx::SqliteConnection;
 
+use super::event::{self, EventKind, NewEvent};
 use super::tag::TagMove;
 use super::{Durability, Metadata, blob, parse, repository, tag};
 use crate::oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
@@ -106,7 +107,14 @@ impl Metadata {
             return Ok(ManifestChange { outcome: PutManifest::Missing(missing), retyped: Vec::new() });
         }
         let digest = new.stored.digest.to_string();
-        let retyped = insert(&mut tx, repository, new, now).await?;
+        let mut retyped = Vec::new();
+        if insert(&mut tx, repository, new, now).await? {
+            retyped = tag::names_of(&mut tx, repository, &new.stored.digest).await?;
+            let (kind, actor) = (EventKind::ManifestPushed, new.actor.as_str());
+            let event =
+                NewEvent { kind, repository, tag: None, digest: Some(&digest), previous: None, actor };
+            event::record(&mut tx, &event, now).await?;
+        }
         for tag in &new.tags {
             let change = TagMove { repository, tag: tag.as_str(), actor: &new.actor, now };
             tag::put(&mut tx, &change, &digest).await?;
@@ -135,35 +143,41 @@ impl Metadata {
                 .fetch_all(&mut *tx)
                 .await?;
         for (name,) in &names {
-            tag::record(&mut tx, &TagMove { repository, tag: name, actor, now }, None).await?;
+            tag::record_deletion(&mut tx, &TagMove { repository, tag: name, actor, now }, &text).await?;
         }
         let deleted = sqlx::query("DELETE FROM manifests WHERE repository_id = $1 AND digest = $2")
             .bind(repository)
             .bind(&text)
             .execute(&mut *tx)
             .await?;
+        let found = deleted.rows_affected() > 0;
+        if found {
+            let kind = EventKind::ManifestDeleted;
+            let event = NewEvent { kind, repository, tag: None, digest: None, previous: Some(&text), actor };
+            event::record(&mut tx, &event, now).await?;
+        }
         let unused_module = delete_module_if_unused(&mut tx, &text).await?;
         tx.commit().await?;
         let tags = names.iter().map(|(name,)| parse("tag", name)).collect::<Result<_>>()?;
-        Ok(ManifestDeletion { found: deleted.rows_affected() > 0, tags, unused_module })
+        Ok(ManifestDeletion { found, tags, unused_module })
     }
 }
 
-/// Records a manifest, or the other type that known bytes come under now; the tags that named them before.
+/// Records a manifest, or the other type that known bytes come under now; whether that changes anything.
 async fn insert(
     connection: &mut SqliteConnection,
     repository: i64,
     new: &NewManifest,
     now: Timestamp,
-) -> Result<Vec<Tag>> {
+) -> Result<bool> {
     let manifest = &new.manifest;
     let annotations = serde_json::to_string(&manifest.annotations).expect("a map of texts is JSON");
-    let inserted: Option<(i64,)> = sqlx::query_as(
+    let inserted = sqlx::query(
         "INSERT INTO manifests
          (repository_id, digest, media_type, artifact_type, subject, annotations, bytes, created_us)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (repository_id, digest) DO UPDATE SET
          media_type = excluded.media_type, artifact_type = excluded.artifact_type, subject = excluded.subject,
-         annotations = excluded.annotations WHERE media_type <> excluded.media_type RETURNING id",
+         annotations = excluded.annotations WHERE media_type <> excluded.media_type",
     )
     .bind(repository)
     .bind(new.stored.digest.to_string())
@@ -173,12 +187,9 @@ async fn insert(
     .bind(annotations)
     .bind(new.stored.bytes.as_ref())
     .bind(now.as_micros())
-    .fetch_optional(&mut *connection)
+    .execute(connection)
     .await?;
-    if inserted.is_none() {
-        return Ok(Vec::new());
-    }
-    tag::names_of(connection, repository, &new.stored.digest).await
+    Ok(inserted.rows_affected() > 0)
 }
 
 /// The content that a manifest points at and the repository does not hold.

@@ -2,6 +2,7 @@
 //! question. One connection writes at a time; a few others read.
 
 mod blob;
+mod event;
 mod manifest;
 mod module;
 mod referrer;
@@ -20,6 +21,7 @@ use sqlx::{Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 pub use blob::BlobFacts;
+pub use event::{Event, EventKind, EventRange};
 pub use manifest::{NewManifest, PutManifest, StoredManifest};
 pub use referrer::Referrer;
 pub use tag::TagChange;
@@ -107,7 +109,10 @@ async fn migrate(dir: &Path, connection: &mut SqliteConnection) -> Result<()> {
     let migration = |version, description: &'static str, sql: &'static str| {
         Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    let migrations = vec![migration(1, "initial", include_str!("../../../migrations/0001_initial.sql"))];
+    let migrations = vec![
+        migration(1, "initial", include_str!("../../../migrations/0001_initial.sql")),
+        migration(2, "events", include_str!("../../../migrations/0002_events.sql")),
+    ];
     match Migrator::with_migrations(migrations).run(connection).await {
         Err(sqlx::migrate::MigrateError::VersionMissing(_)) => Err(Error::TooNew { dir: dir.to_owned() }),
         outcome => outcome.map_err(Error::Migrate),

@@ -1,5 +1,6 @@
 use sqlx::SqliteConnection;
 
+use super::event::{self, EventKind, NewEvent};
 use super::{Durability, Metadata, parse, repository};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::storage::{Page, PageRequest, Result, Timestamp};
@@ -54,15 +55,14 @@ impl Metadata {
         let Some(repository) = repository::find(&mut tx, repository).await? else {
             return Ok(false);
         };
-        let deleted = sqlx::query("DELETE FROM tags WHERE repository_id = $1 AND name = $2")
-            .bind(repository)
-            .bind(tag.as_str())
-            .execute(&mut *tx)
-            .await?;
-        if deleted.rows_affected() == 0 {
-            return Ok(false);
-        }
-        record(&mut tx, &TagMove { repository, tag: tag.as_str(), actor, now }, None).await?;
+        let deleted: Option<(String,)> =
+            sqlx::query_as("DELETE FROM tags WHERE repository_id = $1 AND name = $2 RETURNING digest")
+                .bind(repository)
+                .bind(tag.as_str())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some((previous,)) = deleted else { return Ok(false) };
+        record_deletion(&mut tx, &TagMove { repository, tag: tag.as_str(), actor, now }, &previous).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -109,10 +109,19 @@ pub(super) async fn names_of(
 
 /// Points a tag at a manifest. History grows only where that changes something.
 pub(super) async fn put(connection: &mut SqliteConnection, change: &TagMove<'_>, digest: &str) -> Result<()> {
-    let moved = sqlx::query(
+    let previous: Option<(String,)> =
+        sqlx::query_as("SELECT digest FROM tags WHERE repository_id = $1 AND name = $2")
+            .bind(change.repository)
+            .bind(change.tag)
+            .fetch_optional(&mut *connection)
+            .await?;
+    let previous = previous.map(|(digest,)| digest);
+    if previous.as_deref() == Some(digest) {
+        return Ok(());
+    }
+    sqlx::query(
         "INSERT INTO tags (repository_id, name, digest, updated_us) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (repository_id, name) DO UPDATE SET digest = excluded.digest, updated_us = excluded.updated_us
-         WHERE digest <> excluded.digest",
+         ON CONFLICT (repository_id, name) DO UPDATE SET digest = excluded.digest, updated_us = excluded.updated_us",
     )
     .bind(change.repository)
     .bind(change.tag)
@@ -120,14 +129,22 @@ pub(super) async fn put(connection: &mut SqliteConnection, change: &TagMove<'_>,
     .bind(change.now.as_micros())
     .execute(&mut *connection)
     .await?;
-    if moved.rows_affected() > 0 { record(connection, change, Some(digest)).await } else { Ok(()) }
+    record(connection, change, Some(digest)).await?;
+    let event = change.event(EventKind::TagMoved, Some(digest), previous.as_deref());
+    event::record(connection, &event, change.now).await
 }
 
-pub(super) async fn record(
+/// Records that a tag, which named `previous`, is gone.
+pub(super) async fn record_deletion(
     connection: &mut SqliteConnection,
     change: &TagMove<'_>,
-    digest: Option<&str>,
+    previous: &str,
 ) -> Result<()> {
+    record(connection, change, None).await?;
+    event::record(connection, &change.event(EventKind::TagDeleted, None, Some(previous)), change.now).await
+}
+
+async fn record(connection: &mut SqliteConnection, change: &TagMove<'_>, digest: Option<&str>) -> Result<()> {
     sqlx::query(
         "INSERT INTO tag_history (repository_id, name, digest, changed_us, changed_by) VALUES ($1, $2, $3, $4, $5)",
     )
@@ -139,4 +156,11 @@ pub(super) async fn record(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+impl<'a> TagMove<'a> {
+    fn event(&self, kind: EventKind, digest: Option<&'a str>, previous: Option<&'a str>) -> NewEvent<'a> {
+        let Self { repository, tag, actor, .. } = *self;
+        NewEvent { kind, repository, tag: Some(tag), digest, previous, actor }
+    }
 }

@@ -1,0 +1,159 @@
+use std::fmt;
+use std::str::FromStr;
+
+use sqlx::SqliteConnection;
+
+use super::{Durability, Metadata, parse, to_i64, to_u64};
+use crate::oci::{Digest, RepositoryName, Tag};
+use crate::storage::{Result, Timestamp};
+
+/// Something that happened to content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number: greater than that of every event before it.
+    pub id: u64,
+    /// When.
+    pub happened: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// Where.
+    pub repository: RepositoryName,
+    /// Which tag, where it is about one.
+    pub tag: Option<Tag>,
+    /// What was pushed, or what the tag names from then on.
+    pub digest: Option<Digest>,
+    /// What the tag named before, or what was deleted.
+    pub previous: Option<Digest>,
+    /// Who did it.
+    pub actor: String,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A manifest that was not there came.
+    ManifestPushed,
+    /// A manifest went, and with it what it pointed at.
+    ManifestDeleted,
+    /// A tag names another manifest from then on, or its first.
+    TagMoved,
+    /// A tag went.
+    TagDeleted,
+}
+
+/// The events that are kept: the ids of the first and the last. None are, where there never was any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventRange {
+    /// The id of the oldest event that is kept.
+    pub oldest: u64,
+    /// The id of the newest.
+    pub newest: u64,
+}
+
+/// What is recorded, but for the moment.
+pub(super) struct NewEvent<'a> {
+    pub(super) kind: EventKind,
+    pub(super) repository: i64,
+    pub(super) tag: Option<&'a str>,
+    pub(super) digest: Option<&'a str>,
+    pub(super) previous: Option<&'a str>,
+    pub(super) actor: &'a str,
+}
+
+/// A row of the table, column by column.
+type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<String>, String);
+
+impl Metadata {
+    /// The events behind `after`, oldest first, at most `limit`.
+    pub(in super::super) async fn list_events(&self, after: u64, limit: u32) -> Result<Vec<Event>> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "SELECT id, happened_us, kind, repository, tag, digest, previous, actor FROM events
+             WHERE id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(to_i64(after))
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    pub(in super::super) async fn event_range(&self) -> Result<EventRange> {
+        let (oldest, newest): (Option<i64>, Option<i64>) =
+            sqlx::query_as("SELECT (SELECT min(id) FROM events), (SELECT max(id) FROM events)")
+                .fetch_one(&self.readers)
+                .await?;
+        let number = |id: Option<i64>| to_u64("event id", id.unwrap_or(0));
+        Ok(EventRange { oldest: number(oldest)?, newest: number(newest)? })
+    }
+
+    /// Forgets the events up to `last`.
+    pub(in super::super) async fn forget_events(&self, last: u64) -> Result<()> {
+        let mut tx = self.begin(Durability::Relaxed).await?;
+        sqlx::query("DELETE FROM events WHERE id <= $1").bind(to_i64(last)).execute(&mut *tx).await?;
+        tx.commit().await
+    }
+}
+
+/// Records an event in the transaction that makes it happen.
+pub(super) async fn record(
+    connection: &mut SqliteConnection,
+    event: &NewEvent<'_>,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO events (happened_us, kind, repository, tag, digest, previous, actor)
+         SELECT $1, $2, name, $3, $4, $5, $6 FROM repositories WHERE id = $7",
+    )
+    .bind(now.as_micros())
+    .bind(event.kind.to_string())
+    .bind(event.tag)
+    .bind(event.digest)
+    .bind(event.previous)
+    .bind(event.actor)
+    .bind(event.repository)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn read((id, happened, kind, repository, tag, digest, previous, actor): Row) -> Result<Event> {
+    let digest_of = |text: Option<String>| text.map(|text| parse("event digest", &text)).transpose();
+    Ok(Event {
+        id: to_u64("event id", id)?,
+        happened: Timestamp::from_micros(happened),
+        kind: parse("event kind", &kind)?,
+        repository: parse("event repository", &repository)?,
+        tag: tag.map(|tag| parse("event tag", &tag)).transpose()?,
+        digest: digest_of(digest)?,
+        previous: digest_of(previous)?,
+        actor,
+    })
+}
+
+impl EventKind {
+    const ALL: [Self; 4] = [Self::ManifestPushed, Self::ManifestDeleted, Self::TagMoved, Self::TagDeleted];
+
+    /// Its name in the database and in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ManifestPushed => "manifest-pushed",
+            Self::ManifestDeleted => "manifest-deleted",
+            Self::TagMoved => "tag-moved",
+            Self::TagDeleted => "tag-deleted",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or(())
+    }
+}
