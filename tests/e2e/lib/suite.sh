@@ -1,6 +1,9 @@
 # What every end-to-end suite starts with: a scratch directory, checks that are counted, servers that are stopped.
 # shellcheck shell=bash
 
+# Without it a command that fails within `$(…)` goes unnoticed, and two that fail alike are equal.
+shopt -s inherit_errexit
+
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 # shellcheck source=tests/e2e/lib/tools.sh
 . tests/e2e/lib/tools.sh
