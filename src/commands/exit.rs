@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::agent::PullError;
 use crate::client::{self, ErrorKind};
 use crate::config;
 
@@ -74,7 +75,7 @@ pub(super) fn code(error: &anyhow::Error) -> Exit {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.exit;
     }
-    match error.downcast_ref::<client::Error>() {
+    match client_error(error) {
         Some(error) => of_kind(error.kind()),
         None if error.is::<config::Error>() => Exit::Usage,
         None => Exit::Failure,
@@ -93,7 +94,11 @@ fn of_kind(kind: ErrorKind) -> Exit {
 /// What to do about it, where somebody knew.
 pub(super) fn advice(error: &anyhow::Error) -> Option<&str> {
     let of_failure = error.downcast_ref::<Failure>().and_then(|failure| failure.advice.as_deref());
-    of_failure.or_else(|| error.downcast_ref::<client::Error>()?.hint())
+    of_failure.or_else(|| client_error(error)?.hint())
+}
+
+fn client_error(error: &anyhow::Error) -> Option<&client::Error> {
+    error.downcast_ref().or_else(|| error.downcast_ref::<PullError>()?.of_server())
 }
 
 #[cfg(test)]

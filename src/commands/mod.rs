@@ -26,6 +26,7 @@ mod packing;
 mod place;
 mod progress;
 mod pull;
+mod pull_by_policy;
 mod push;
 mod serve;
 mod session;

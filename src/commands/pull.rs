@@ -14,6 +14,7 @@ use crate::oci::Digest;
 use super::context::Context;
 use super::fetched::FetchedImage;
 use super::output::{Paint, Report};
+use super::pull_by_policy::PolicyArgs;
 use super::session::{Session, SessionArgs, with_session};
 
 /// What a module is called when nobody says otherwise.
@@ -25,14 +26,19 @@ const DEFAULT_NAME: &str = "plugin.wasm";
 Examples:
   hwasm-registry pull plugins/key-auth:1.0.0
   hwasm-registry pull registry.example.com/plugins/key-auth@sha256:9c2f… -o key-auth.wasm
-  hwasm-registry pull stick.tar:1.0.0 -o - | wasm-tools print")]
+  hwasm-registry pull stick.tar:1.0.0 -o - | wasm-tools print
+
+  # As a gateway's agent would, and why: into the agent's cache, by the rules of the pull policy
+  hwasm-registry pull oci://registry.example.com/plugins/key-auth:1.0.0 --policy Always")]
 pub(super) struct Args {
-    /// The image: [host/]repository[:tag][@digest], or an OCI layout or bundle
+    /// The image: [host/]repository[:tag][@digest], or an OCI layout or bundle; with `--policy` a WasmPlugin's `url`
     #[arg(value_name = "REF")]
     reference: String,
     /// Where to write the module: a file, a directory, or `-` for standard output
     #[arg(long, short, value_name = "FILE", default_value = DEFAULT_NAME)]
     output: PathBuf,
+    #[command(flatten)]
+    by_policy: PolicyArgs,
     #[command(flatten)]
     session: SessionArgs,
 }
@@ -55,6 +61,9 @@ struct Pulled {
 impl Args {
     /// Runs the command.
     pub(super) async fn run(&self, context: &Context) -> anyhow::Result<()> {
+        if let Some(policy) = self.by_policy.policy {
+            return self.by_policy.run(context, (&self.reference, policy), &self.session).await;
+        }
         if self.output == Path::new("-") {
             return with_session(context, &self.session, async |session| self.print(session).await).await;
         }

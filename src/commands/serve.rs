@@ -35,18 +35,18 @@ Examples:
 
   # Registry and agent in one process: a push changes what the Envoys run
   hwasm-registry serve --wasmplugins ./wasmplugins --agent --watch")]
-#[command(mut_group("AgentArgs", |group| group.requires("agent")))]
+#[command(mut_group("KeepingArgs", |group| group.requires("agent")))]
 #[command(mut_group("GatewayArgs", |group| group.requires("agent")))]
 #[command(mut_group("WorkloadArgs", |group| group.requires("agent")))]
 pub(super) struct Args {
     #[command(flatten)]
     flags: ServerFlags,
-    /// Also be the agent of the gateway whose WasmPlugins are in the directory, and listen for its Envoys there
+    /// Also be the agent of the gateway whose `WasmPlugin`s are in the directory, and listen for its Envoys there
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = DEFAULT_LISTEN, help_heading = "Agent")]
     agent: Option<SocketAddr>,
     #[command(flatten, next_help_heading = "Agent")]
-    agent_args: AgentArgs,
+    keeping: AgentArgs,
 }
 
 /// The registry is ready.
@@ -93,7 +93,8 @@ impl Args {
         let serving = server::serve(listener, &config.server, rooms, stopping.clone().cancelled_owned());
         let tending = async {
             if let Some(agent) = agent {
-                agent.run(stopping.clone()).await;
+                // It is large, and most servers have none.
+                Box::pin(agent.run(stopping.clone())).await;
             }
         };
         let stopped_twice = async {
@@ -121,7 +122,8 @@ impl Args {
             let failure = Failure::new(Exit::Usage, "an agent needs a directory of WasmPlugins");
             failure.advise("say which with `--wasmplugins`")
         })?;
-        RunningAgent::prepare(context, &config.agent, &self.agent_args, (directory, listen)).await.map(Some)
+        let preparing = RunningAgent::prepare(context, &config.agent, &self.keeping, (directory, listen));
+        preparing.await.map(Some)
     }
 }
 

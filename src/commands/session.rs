@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
+use crate::agent::{Pull, PullerOptions};
 use crate::artifact::Agent;
 use crate::client::{Access, Connector, CopyOptions, Credentials, Image, Location, Options, Registry};
 use crate::config::Config;
@@ -48,6 +49,19 @@ impl ConnectionArgs {
             ca_file: self.ca_file.clone(),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
             ..Options::default()
+        }
+    }
+}
+
+impl SessionArgs {
+    /// Lets an agent reach the registry of `pull` in the same way.
+    pub(super) fn apply(&self, options: &mut PullerOptions, pull: &Pull) {
+        let ConnectionArgs { plain_http, ca_file, .. } = &self.connection;
+        if let Some(image) = pull.url.image().filter(|_| *plain_http) {
+            options.plain_http.insert(image.registry.clone());
+        }
+        if ca_file.is_some() {
+            options.ca_file.clone_from(ca_file);
         }
     }
 }

@@ -29,10 +29,10 @@ struct Play {
 
 impl Play {
     fn begin(world: &World, every: Duration) -> Self {
-        let (list, watched) = watch::channel(Vec::new());
-        let (moves, moved) = mpsc::channel(8);
+        let (list, plugins) = watch::channel(Vec::new());
+        let (tell, moved) = mpsc::channel(8);
         let stop = CancellationToken::new();
-        let watcher = TagWatcher::new(Arc::clone(&world.puller), every, watched, moves);
+        let watcher = TagWatcher::new(Arc::clone(&world.puller), every, plugins, tell);
         let running = tokio::spawn(watcher.run(stop.clone().cancelled_owned()));
         Self { list, moved, stop, running }
     }

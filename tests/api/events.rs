@@ -30,7 +30,7 @@ impl Stream {
         if let Some(last) = last {
             request = request.header("last-event-id", last.to_string());
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         Self { response, text: String::new() }
@@ -39,20 +39,19 @@ impl Stream {
     /// The next message; none at the stream's end.
     async fn next(&mut self) -> Option<Message> {
         loop {
-            if let Some((message, rest)) = self.text.split_once("\n\n") {
-                let message = Message::read(message);
-                self.text = rest.to_owned();
-                return Some(message);
+            if let Some(end) = self.text.find("\n\n") {
+                let message: String = self.text.drain(..end + 2).collect();
+                return Some(Message::read(&message));
             }
-            let piece = self.response.chunk().await.unwrap()?;
-            self.text.push_str(std::str::from_utf8(&piece).unwrap());
+            let piece = self.response.chunk().await.expect("a whole stream")?;
+            self.text.push_str(std::str::from_utf8(&piece).expect("text"));
         }
     }
 
     async fn kinds(&mut self, count: usize) -> Vec<String> {
         let mut kinds = Vec::new();
         for _ in 0..count {
-            kinds.push(self.next().await.unwrap().kind);
+            kinds.push(self.next().await.expect("a message").kind);
         }
         kinds
     }
@@ -64,15 +63,16 @@ impl Message {
             text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default()
         };
         Self {
-            id: field("id").parse().unwrap(),
+            id: field("id").parse().expect("a number"),
             kind: field("event").to_owned(),
-            data: serde_json::from_str(field("data")).unwrap(),
+            data: serde_json::from_str(field("data")).expect("JSON"),
         }
     }
 }
 
 fn kinds(page: &Value) -> Vec<&str> {
-    page["events"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect()
+    let events = page["events"].as_array().expect("a list");
+    events.iter().map(|event| event["type"].as_str().expect("a type")).collect()
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn old_events_go_and_who_asks_for_them_hears_of_the_gap() {
 
 #[tokio::test]
 async fn a_server_that_stops_ends_its_streams() {
-    let server = Setup::new().config(|config| config.shutdown_grace = Duration::from_secs(60)).start().await;
+    let server = Setup::new().config(|config| config.shutdown_grace = Duration::from_mins(1)).start().await;
     let mut stream = Stream::open(&server, None).await;
     stream.next().await;
     tokio::time::timeout(Duration::from_secs(10), server.stopped())

@@ -15,6 +15,21 @@ fn it_wants_a_directory_that_is_there() {
 }
 
 #[test]
+fn a_registry_that_is_an_agent_too_wants_a_directory_and_one_that_is_not_takes_no_agents_flags() {
+    let home = Home::new();
+    for (arguments, says) in [
+        (&["serve", "--agent"] as &[&str], "say which with `--wasmplugins`"),
+        (&["serve", "--agent", "--wasmplugins", "nowhere"], "nowhere"),
+        (&["serve", "--watch"], "--agent"),
+        (&["serve", "--line", "seed"], "--agent"),
+        (&["serve", "--namespace", "x"], "--agent"),
+    ] {
+        let run = home.run(arguments);
+        assert!(run.code == 2 && run.stderr.contains(says), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
 fn status_says_when_no_agent_answers() {
     let run = Home::new().run(&["agent", "status", "--at", "127.0.0.1:1"]);
     assert!(run.code == 5 && run.stderr.contains("no agent answers at 127.0.0.1:1"), "{run:?}");

@@ -13,6 +13,7 @@ mod home;
 mod inspect;
 mod local;
 mod login;
+mod pull_by_policy;
 mod served;
 mod wasmplugin;
 mod wasmplugin_directory;

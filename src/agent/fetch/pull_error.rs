@@ -91,13 +91,18 @@ impl PullError {
         }
     }
 
+    /// What went wrong with the registry or web server, where that is it.
+    pub fn of_server(&self) -> Option<&client::Error> {
+        match self {
+            Self::Manifest(error) | Self::Download(error) | Self::Denied(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// How long the server asks to wait before the next try.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Manifest(error) | Self::Download(error) | Self::Denied(error) => match &**error {
-                client::Error::Refused(refusal) => refusal.retry_after,
-                _ => None,
-            },
+        match self.of_server()? {
+            client::Error::Refused(refusal) => refusal.retry_after,
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
@@ -15,7 +15,7 @@ use super::endpoints::Endpoints;
 use super::errand::Errand;
 use super::flights::{Flights, Joins};
 use super::image::{self, ResolvedImage};
-use super::metrics::Lookup;
+use super::metrics::{Conversion, Lookup};
 use super::{FetchResult, PullAction, PullError, PullMetrics, PullSecret, Pulled, PullerOptions};
 
 /// Pulls modules into a [`ModuleCache`].
@@ -68,6 +68,7 @@ impl Puller {
     /// # Errors
     /// Nothing is remembered of a pull that fails: the same pull tries again.
     pub async fn pull(&self, pull: &Pull, secret: Option<&PullSecret>) -> Result<Pulled, PullError> {
+        let began = Instant::now();
         let pulled = tokio::time::timeout(self.timeout, self.run(pull, secret)).await;
         let pulled = pulled.unwrap_or(Err(PullError::TimedOut(self.timeout)));
         let result = match &pulled {
@@ -78,6 +79,12 @@ impl Puller {
         if let Some(result) = result {
             self.metrics.fetched(result);
         }
+        let conversion = match &pulled {
+            Ok(Pulled { action: PullAction::Local, .. }) => Conversion::NoRemoteLoad,
+            Ok(_) => Conversion::Success,
+            Err(_) => Conversion::FetchFailure,
+        };
+        self.metrics.converted(conversion, began.elapsed());
         self.metrics.set_entries(self.cache.size().0);
         pulled
     }

@@ -11,7 +11,7 @@ use crate::gateway::GatewaySettings;
 struct Play {
     directory: tempfile::TempDir,
     status: StatusReader,
-    moves: mpsc::Sender<Moved>,
+    tell: mpsc::Sender<Moved>,
     watched: watch::Receiver<Vec<Watched>>,
     /// The URLs that were pulled, in order.
     pulled: Arc<Mutex<Vec<String>>>,
@@ -21,7 +21,7 @@ struct Play {
 
 impl Play {
     fn begin() -> Self {
-        let (moves, moved) = mpsc::channel(1);
+        let (tell, moved) = mpsc::channel(1);
         let directory = tempfile::tempdir().unwrap();
         let line = Line::default();
         let keeper = Keeper::new(Keeping {
@@ -40,7 +40,7 @@ impl Play {
             answer(pull.url.as_str().to_owned())
         };
         let running = tokio::spawn(keeper.run(pull, |_| {}, stop.clone().cancelled_owned()));
-        Self { directory, status, moves, watched, pulled, stop, running }
+        Self { directory, status, tell, watched, pulled, stop, running }
     }
 
     fn write(&self, name: &str, spec: &str) {
@@ -127,7 +127,7 @@ async fn what_has_moved_is_resolved_again_if_it_is_watched() {
         ["oci://r.io/a:1"]
     );
     for plugin in play.status.read().plugins {
-        play.moves.send(Moved { resource: plugin.resource, names: None }).await.unwrap();
+        play.tell.send(Moved { resource: plugin.resource, names: None }).await.unwrap();
     }
     for _ in 0..100 {
         if play.pulled.lock().unwrap().len() > 2 {

@@ -130,7 +130,9 @@ impl Watch {
         }
         let new: Vec<Watched> =
             self.watched.iter().filter(|watched| !self.marks.knows(watched)).cloned().collect();
-        new.into_iter().for_each(|watched| self.look(watched));
+        for watched in new {
+            self.look(watched);
+        }
     }
 
     /// Looks at all plugins but those whose registry would have told.
@@ -156,13 +158,13 @@ impl Watch {
             News::Silent => listening.is_live = false,
             News::Event(Event::TagMoved { repository, tag, digest }) => {
                 let tag = Reference::Tag(tag);
-                let names = |watched: &&Watched| {
+                let names_it = |watched: &&Watched| {
                     watched.pull.url.image().is_some_and(|image| {
                         image.registry == *host && image.repository == repository && image.reference() == tag
                     })
                 };
-                let named: Vec<Watched> = self.watched.iter().filter(names).cloned().collect();
-                for watched in named {
+                let plugins: Vec<Watched> = self.watched.iter().filter(names_it).cloned().collect();
+                for watched in plugins {
                     self.note(&watched, Some(&digest.to_string())).await;
                 }
             }
@@ -196,7 +198,9 @@ impl Watch {
 
     fn look_at_those(&mut self, chosen: impl Fn(&Watched) -> bool) {
         let chosen: Vec<Watched> = self.watched.iter().filter(|watched| chosen(watched)).cloned().collect();
-        chosen.into_iter().for_each(|watched| self.look(watched));
+        for watched in chosen {
+            self.look(watched);
+        }
     }
 
     /// Looks at a plugin, unless that is under way.

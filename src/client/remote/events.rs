@@ -150,7 +150,9 @@ mod tests {
 
     fn read(lines: &[&str]) -> (Option<u64>, Option<Event>) {
         let mut message = Message::default();
-        lines.iter().for_each(|line| message.read(line));
+        for line in lines {
+            message.read(line);
+        }
         (message.id, message.event())
     }
 

@@ -14,6 +14,17 @@ const WATCH_EVERY: &str = "10s";
 /// How an agent works, beside its directory and where it serves.
 #[derive(Clone, Debug, clap::Args)]
 pub(in crate::commands) struct AgentArgs {
+    #[command(flatten)]
+    pub(super) keeping: KeepingArgs,
+    #[command(flatten)]
+    gateway: GatewayArgs,
+    #[command(flatten)]
+    workload: WorkloadArgs,
+}
+
+/// How an agent keeps modules. A struct without others in it, since only of such a one does clap make a group.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct KeepingArgs {
     /// Where the agent tells how it is doing (HTTP: /status, /metrics, /healthz)
     #[arg(long, value_name = "ADDRESS:PORT", default_value = DEFAULT_ADDRESS)]
     pub(super) status_listen: SocketAddr,
@@ -21,7 +32,7 @@ pub(in crate::commands) struct AgentArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) cache: Option<PathBuf>,
     /// Directory of pull secrets: `<name>.json`, each a Docker config.json; secrets may also stand as manifests among the
-    /// WasmPlugins
+    /// `WasmPlugin`s
     #[arg(long, value_name = "DIR")]
     pub(super) pull_secrets: Option<PathBuf>,
     /// Follow tags under `Always` and `latest` as they move, not only when their WasmPlugin changes: by the events of
@@ -33,10 +44,6 @@ pub(in crate::commands) struct AgentArgs {
     /// the WasmPlugin's `failStrategy` says
     #[arg(long, value_name = "CHOICE", default_value_t)]
     pub(super) on_failed_pull: OnFailedPull,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-    #[command(flatten)]
-    workload: WorkloadArgs,
 }
 
 impl AgentArgs {

@@ -65,8 +65,8 @@ impl RunningAgent {
             return Err(Failure::new(Exit::Usage, message).into());
         }
         let installation = args.installation(context)?;
-        let cache_dir = args.cache.clone().unwrap_or_else(|| config.cache_dir.clone());
-        let (xds, status) = (bind(listen).await?, bind(args.status_listen).await?);
+        let cache_dir = args.keeping.cache.clone().unwrap_or_else(|| config.cache_dir.clone());
+        let (xds, status) = (bind(listen).await?, bind(args.keeping.status_listen).await?);
         let ready = AgentReady {
             listen: xds.local_addr()?,
             status: status.local_addr()?,
@@ -77,7 +77,8 @@ impl RunningAgent {
         let cache = ModuleCache::open(&cache_dir, config.cache_limits())?;
         let puller =
             Arc::new(Puller::new(Arc::clone(&cache), config.puller_options(Credentials::default())?));
-        let directory = WatchedDirectory::new(wasmplugins).with_secret_files(args.pull_secrets.clone());
+        let directory =
+            WatchedDirectory::new(wasmplugins).with_secret_files(args.keeping.pull_secrets.clone());
         let (keeper, watcher, xds_server) = assemble(args, installation, directory, &puller);
         let purge_interval = config.purge_interval;
         Ok((Self { keeper, watcher, xds: (xds_server, xds), status, cache, puller, purge_interval }, ready))
@@ -120,10 +121,11 @@ fn assemble(
     let (limits, publisher) = (Limits::default(), Publisher::new(installation.line));
     let envoys = Envoys::new(&limits, Arc::new(SystemTime::now));
     let xds_server = XdsServer::new(&publisher, &envoys, &limits);
-    let (moves, moved) = mpsc::channel(MOVES);
-    let on_failed_pull = args.on_failed_pull;
+    let (tell, moved) = mpsc::channel(MOVES);
+    let on_failed_pull = args.keeping.on_failed_pull;
     let keeper = Keeper::new(Keeping { installation, directory, publisher, envoys, moved, on_failed_pull });
-    let watcher = args.watch.map(|every| TagWatcher::new(Arc::clone(puller), every, keeper.watched(), moves));
+    let watcher =
+        args.keeping.watch.map(|every| TagWatcher::new(Arc::clone(puller), every, keeper.watched(), tell));
     (keeper, watcher, xds_server)
 }
 

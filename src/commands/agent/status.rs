@@ -71,11 +71,17 @@ impl Report for Said {
                 text(&plugin["name"]),
                 text(&plugin["state"]),
                 text(&plugin["policy"]),
-                short(&plugin["running"]["module"]),
+                short(&plugin["wantedManifest"]),
+                short(&plugin["running"]["manifest"]),
+                plugin["nextPullSecs"].as_u64().map_or_else(|| "-".to_owned(), |secs| format!("{secs} s")),
                 text(&plugin["lastPull"]["outcome"]),
             ]
         });
-        let mut parts = vec![table(paint, ["plugin", "state", "policy", "module", "last pull"], plugins)];
+        let mut parts = vec![table(
+            paint,
+            ["plugin", "state", "policy", "wanted", "running", "next pull", "last pull"],
+            plugins,
+        )];
         let envoys = list("envoys").iter().flat_map(|envoy| {
             let node = text(&envoy["nodeId"]);
             let resources = envoy["resources"].as_array().cloned().unwrap_or_default();
