@@ -9,6 +9,7 @@
 //! | 4 | [`server`] | HTTP in, HTTP out |
 //! | 3 | [`agent`] | keeps a gateway's modules current and serves them to its Envoys |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
+//! | 2 | [`fleet`] | who pulled what, under which policy, and what they run now |
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
 //! | 2 | [`gateway`] | what a `WasmPlugin` does in a gateway |
 //! | 1 | [`storage`] | where bytes and facts rest |
@@ -22,6 +23,7 @@ pub mod artifact;
 pub mod client;
 pub mod commands;
 pub mod config;
+pub mod fleet;
 pub mod gateway;
 pub mod oci;
 pub mod plugin;

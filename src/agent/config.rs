@@ -37,6 +37,8 @@ pub struct Config {
     pub plain_http: BTreeSet<String>,
     /// PEM file of certificate authorities to trust besides the system's. Default: none.
     pub ca_file: Option<PathBuf>,
+    /// What the agent calls its node to registries like this one. Default: the host's name.
+    pub node_id: String,
 }
 
 impl Default for Config {
@@ -51,6 +53,7 @@ impl Default for Config {
             module_size: ByteSize::mib(256),
             plain_http: BTreeSet::new(),
             ca_file: None,
+            node_id: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         }
     }
 }
@@ -81,6 +84,7 @@ impl Config {
             ca_file: self.ca_file.clone(),
             credentials,
             retry: RetryPolicy::default(),
+            node_id: Some(self.node_id.clone()).filter(|node| !node.is_empty()),
         })
     }
 }

@@ -18,6 +18,8 @@ pub struct Options {
     pub credentials: Credentials,
     /// When and how often a request is tried again.
     pub retry: RetryPolicy,
+    /// The node of an agent, which it tells registries like ours so that they can tell who pulls.
+    pub node_id: Option<String>,
 }
 
 /// Opens locations, and keeps one [`Registry`] per host so that connections and tokens are shared.

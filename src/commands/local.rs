@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{self, Credentials, ErrorKind, Options, RetryPolicy};
 use crate::config::Config;
+use crate::fleet::Fleet;
 use crate::oci::RegistryHost;
 use crate::registry::Registry;
 use crate::server::{self, Rooms};
@@ -63,7 +64,8 @@ impl LocalRegistry {
         let endpoint = host(listener.local_addr().context("cannot tell the port")?);
         let stopping = CancellationToken::new();
         let stopped = stopping.clone().cancelled_owned();
-        let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway };
+        let fleet = Fleet::new(store.clone(), config.fleet);
+        let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway, fleet };
         let task = tokio::spawn(async move { server::serve(listener, &settings, rooms, stopped).await });
         Ok(Self { endpoint, own: Some(OwnServer { stopping, task }) })
     }

@@ -76,6 +76,8 @@ impl PolicyArgs {
         let pull = self.pull(url, policy)?;
         let config = context.config(Vec::new())?.config.agent;
         let mut options = config.puller_options(Credentials::default())?;
+        // A person who looks is no node.
+        options.node_id = None;
         session.apply(&mut options, &pull);
         let secret = self.secret()?;
         let directory = self.cache.as_ref().unwrap_or(&config.cache_dir);

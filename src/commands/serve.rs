@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Effective};
+use crate::fleet::Fleet;
 use crate::registry::Registry;
 use crate::server::{Rooms, WasmPluginDirectory};
 use crate::storage::Store;
@@ -89,7 +90,8 @@ impl Args {
         let data_dir = config.storage.data_dir;
         context.output.report(&Serving { listen, data_dir, wasmplugins, agent: agent_ready })?;
         let stopping = CancellationToken::new();
-        let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway };
+        let fleet = Fleet::new(store.clone(), config.fleet);
+        let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway, fleet };
         let serving = server::serve(listener, &config.server, rooms, stopping.clone().cancelled_owned());
         let tending = async {
             if let Some(agent) = agent {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layer::Layer;
 use super::{Effective, Error, Sources};
-use crate::{agent, gateway, registry, server, storage, telemetry};
+use crate::{agent, fleet, gateway, registry, server, storage, telemetry};
 
 /// Every setting of the program, by room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -20,6 +20,8 @@ pub struct Config {
     pub gateway: gateway::Config,
     /// `[agent]`: how an agent keeps modules.
     pub agent: agent::Config,
+    /// `[fleet]`: what is kept of who reads.
+    pub fleet: fleet::Config,
     /// `[log]`: what is logged and how.
     pub log: telemetry::Config,
 }
@@ -34,14 +36,23 @@ struct Sections<Limits, Plugins> {
     plugins: Plugins,
     gateway: gateway::Config,
     agent: agent::Config,
+    fleet: fleet::Config,
     log: telemetry::Config,
 }
 
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Sections { server, storage, limits, plugins, gateway, agent, log } =
+        let Sections { server, storage, limits, plugins, gateway, agent, fleet, log } =
             Sections::deserialize(deserializer)?;
-        Ok(Self { server, storage, registry: registry::Config { limits, plugins }, gateway, agent, log })
+        Ok(Self {
+            server,
+            storage,
+            registry: registry::Config { limits, plugins },
+            gateway,
+            agent,
+            fleet,
+            log,
+        })
     }
 }
 

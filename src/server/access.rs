@@ -10,7 +10,9 @@ use http_body::{Frame, SizeHint};
 
 use super::connection::Connection;
 use super::metrics::{Ended, Metrics};
+use super::pull_note::NotedWhenSent;
 use super::request_id::RequestId;
+use crate::fleet::Ledger;
 
 /// Which endpoint answered; put into an answer's extensions by whoever knows.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +22,7 @@ pub(super) struct EndpointName(pub(super) &'static str);
 /// it or the record itself is dropped.
 pub(super) struct AccessRecord {
     metrics: Arc<Metrics>,
+    ledger: Ledger,
     request_id: RequestId,
     began: Instant,
     method: Method,
@@ -30,10 +33,15 @@ pub(super) struct AccessRecord {
 }
 
 impl AccessRecord {
-    pub(super) fn begin(request: &Request<Body>, request_id: RequestId, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn begin(
+        request: &Request<Body>,
+        request_id: RequestId,
+        (metrics, ledger): (Arc<Metrics>, Ledger),
+    ) -> Self {
         metrics.began();
         Self {
             metrics,
+            ledger,
             request_id,
             began: Instant::now(),
             method: request.method().clone(),
@@ -51,10 +59,13 @@ impl AccessRecord {
         let length = response.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
         let head_only = self.method == Method::HEAD;
+        let noted = response.extensions().get::<NotedWhenSent>().cloned();
         response.map(|body| {
             let length = http_body::Body::size_hint(&body).exact().or(length);
             let complete = head_only || http_body::Body::is_end_stream(&body);
-            Body::new(FollowedBody { body, record: self, endpoint, status, length, sent_bytes: 0, complete })
+            let sent_bytes = 0;
+            let record = self;
+            Body::new(FollowedBody { body, record, endpoint, status, length, sent_bytes, complete, noted })
         })
     }
 
@@ -109,6 +120,8 @@ struct FollowedBody {
     sent_bytes: u64,
     /// Whether all of the body was handed to the connection.
     complete: bool,
+    /// What is noted when it was.
+    noted: Option<NotedWhenSent>,
 }
 
 impl http_body::Body for FollowedBody {
@@ -142,6 +155,9 @@ impl http_body::Body for FollowedBody {
 
 impl Drop for FollowedBody {
     fn drop(&mut self) {
+        if let Some(NotedWhenSent(noted)) = self.noted.take().filter(|_| self.complete) {
+            self.record.ledger.note(Arc::unwrap_or_clone(noted));
+        }
         self.record.end(self.endpoint, self.status, (self.sent_bytes, self.complete));
     }
 }

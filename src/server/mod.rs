@@ -22,6 +22,7 @@ mod metrics;
 mod page;
 mod plugins;
 mod problem;
+mod pull_note;
 mod request_body;
 mod request_id;
 mod router;
@@ -38,6 +39,7 @@ pub use agent_status::{AgentPages, serve_agent_status};
 pub use config::Config;
 pub use wasmplugin_directory::{Applied, LeftOut, WasmPluginDirectory};
 
+use crate::fleet::Fleet;
 use crate::gateway;
 use crate::registry::Registry;
 
@@ -48,6 +50,8 @@ pub struct Rooms {
     pub registry: Registry,
     /// The Higress installation that is meant.
     pub gateway: gateway::Config,
+    /// Who pulls.
+    pub fleet: Fleet,
 }
 
 /// Why the server could not run.
@@ -74,16 +78,18 @@ pub async fn bind(config: &Config) -> Result<TcpListener, Error> {
 pub async fn serve(listener: TcpListener, config: &Config, rooms: Rooms, shutdown: impl Future<Output = ()>) {
     let registry = rooms.registry.clone();
     let (closing, stopped) = (CancellationToken::new(), CancellationToken::new());
-    let service = router::service(rooms, closing.clone());
+    let (ledger, writer) = rooms.fleet.ledger();
+    let service = router::service(rooms, ledger, closing.clone());
     let housekeeping = tokio::spawn(keep_house(registry.clone(), stopped.clone()));
+    let writing = tokio::spawn(writer.run(stopped.clone().cancelled_owned()));
     let shutdown = async {
         shutdown.await;
         closing.cancel();
     };
     listener::run(listener, config, service, shutdown).await;
     stopped.cancel();
-    // It only fails by a panic, which has been reported.
-    let _ = housekeeping.await;
+    // They only fail by a panic, which has been reported.
+    let _ = (housekeeping.await, writing.await);
     registry.close().await;
 }
 

@@ -8,10 +8,11 @@ use percent_encoding::percent_decode_str;
 use super::content;
 use super::header_fields::{etag_of, value};
 use super::problem::Problem;
+use super::pull_note::PullNote;
 use super::router::named;
+use crate::fleet::Ledger;
 use crate::oci::{ErrorCode, Reference, RepositoryName, Tag};
-use crate::registry::Registry;
-use crate::registry::StoredModule;
+use crate::registry::{Registry, StoredModule};
 
 /// Where the repositories of plugins are: `<name>` in a path is the repository `plugins/<name>`.
 const NAMESPACE: &str = "plugins";
@@ -22,14 +23,23 @@ enum File {
 }
 
 /// GET or HEAD /plugins/<name>/<version>/plugin.wasm, and metadata.txt beside it
-pub(super) async fn answer(registry: &Registry, request: &Parts) -> Result<Response, Problem> {
+pub(super) async fn answer(
+    registry: &Registry,
+    ledger: &Ledger,
+    request: &Parts,
+) -> Result<Response, Problem> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return Err(Problem::method_not_allowed("GET, HEAD"));
     }
     let (repository, tag, file) = parse(request.uri.path())?;
-    let module = registry.module(&repository, &Reference::Tag(tag.clone())).await.map_err(Problem::from);
+    let reference = Reference::Tag(tag.clone());
+    let module = registry.module(&repository, &reference).await.map_err(Problem::from);
     match file {
-        File::Module => named("plugin_module", module.and_then(|module| wasm(request, &module))),
+        File::Module => {
+            let mut response = named("plugin_module", module.and_then(|module| wasm(request, &module)))?;
+            PullNote::module(request, &repository, &reference).settle(ledger, &request.method, &mut response);
+            Ok(response)
+        }
         File::Metadata => {
             let text = module.map(|module| metadata(&repository, &tag, &module).into_response());
             named("plugin_metadata", text)

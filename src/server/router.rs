@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::request_body::BodyRead;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::{Rooms, api, debug, health, plugins, v2};
+use crate::fleet::{Fleet, Ledger};
 use crate::oci::ErrorCode;
 use crate::registry::Registry;
 
@@ -23,22 +24,30 @@ pub(super) struct HttpService {
     registry: Registry,
     installation: Arc<Installation>,
     metrics: Arc<Metrics>,
+    /// Takes note of who reads.
+    ledger: Ledger,
+    fleet: Fleet,
     /// Ends answers that would go on for ever.
     closing: CancellationToken,
 }
 
 /// A service whose endless answers end with `closing`.
-pub(super) fn service(rooms: Rooms, closing: CancellationToken) -> HttpService {
-    let Rooms { registry, gateway } = rooms;
+pub(super) fn service(rooms: Rooms, ledger: Ledger, closing: CancellationToken) -> HttpService {
+    let Rooms { registry, gateway, fleet } = rooms;
     let installation = Arc::new(Installation::new(gateway));
-    HttpService { registry, installation, metrics: Metrics::new(), closing }
+    let metrics = Metrics::new(Arc::clone(ledger.counts()));
+    HttpService { registry, installation, metrics, ledger, fleet, closing }
 }
 
 impl HttpService {
     /// Answers one request, whatever happens, with a request id and an access line.
     pub(super) async fn answer(self, request: Request<Body>) -> Response {
         let request_id = RequestId::of(request.headers());
-        let record = AccessRecord::begin(&request, request_id.clone(), Arc::clone(&self.metrics));
+        let record = AccessRecord::begin(
+            &request,
+            request_id.clone(),
+            (Arc::clone(&self.metrics), self.ledger.clone()),
+        );
         let (body_read, request) = BodyRead::watch(request);
         let answering = AssertUnwindSafe(self.route(request)).catch_unwind();
         let outcome = answering.await.unwrap_or_else(|_| Err(Problem::internal(&"a handler panicked")));
@@ -53,13 +62,16 @@ impl HttpService {
     async fn route(&self, request: Request<Body>) -> Result<Response, Problem> {
         let path = request.uri().path();
         if path == "/v2" || path.starts_with("/v2/") {
-            return v2::answer(&self.registry, request).await;
+            return v2::answer(&self.registry, &self.ledger, request).await;
+        }
+        if path == "/api/v1/fleet" {
+            return named("fleet", api::fleet(&self.fleet, &request.into_parts().0).await);
         }
         if path.starts_with("/api/") {
             return api::answer(&self.registry, &self.installation, &self.closing, request).await;
         }
         if path.starts_with("/plugins/") {
-            return plugins::answer(&self.registry, &request.into_parts().0).await;
+            return plugins::answer(&self.registry, &self.ledger, &request.into_parts().0).await;
         }
         if path == "/debug/configz" {
             let answer = debug::configz(&self.installation, &request.into_parts().0).await;

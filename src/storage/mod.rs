@@ -21,6 +21,7 @@ mod lock;
 mod manifest;
 mod metadata;
 mod page;
+mod pull;
 mod reserve;
 mod stripes;
 mod timestamp;
@@ -35,7 +36,8 @@ pub use blob_stream::BlobStream;
 pub use config::Config;
 pub use error::Error;
 pub use metadata::{
-    BlobFacts, Event, EventKind, EventRange, NewManifest, PutManifest, Referrer, StoredManifest, TagChange,
+    BlobFacts, Event, EventKind, EventRange, NewManifest, PullFilter, PullRead, PullRecord, PullRow,
+    PutManifest, Referrer, StoredManifest, TagChange,
 };
 pub use page::{Page, PageRequest};
 pub use timestamp::Timestamp;

@@ -8,6 +8,7 @@ mod concurrency;
 mod conditional;
 mod configz;
 mod events;
+mod fleet;
 mod limits;
 mod lists;
 mod log;

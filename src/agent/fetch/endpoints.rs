@@ -90,5 +90,6 @@ fn client_options(options: &PullerOptions, credentials: Credentials) -> Options 
         insecure_skip_tls_verify: false,
         credentials,
         retry: RetryPolicy { longest_wait, ..options.retry },
+        node_id: options.node_id.clone(),
     }
 }

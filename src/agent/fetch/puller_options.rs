@@ -22,6 +22,8 @@ pub struct PullerOptions {
     pub credentials: Credentials,
     /// When and how often a request is tried again within the time.
     pub retry: RetryPolicy,
+    /// The agent's node, which registries like ours are told. Default: none.
+    pub node_id: Option<String>,
 }
 
 impl Default for PullerOptions {
@@ -33,6 +35,7 @@ impl Default for PullerOptions {
             ca_file: None,
             credentials: Credentials::Anonymous,
             retry: RetryPolicy::default(),
+            node_id: None,
         }
     }
 }

@@ -21,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REDIRECT_LIMIT: usize = 5;
 /// How much of an error's body is read.
 const ERROR_LIMIT_BYTES: usize = 64 * 1024;
+/// By which an agent says on which node it is.
+const NODE_ID: HeaderName = HeaderName::from_static("hwasm-node-id");
+
 /// Sends single requests. It knows nothing of credentials and of trying again.
 ///
 /// This is the only file that names the HTTP client, but for `address`, which filters what it resolves.
@@ -129,6 +132,11 @@ impl Transport {
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .dns_resolver(Resolver);
+        let node = self.options.node_id.as_deref().and_then(|node| HeaderValue::from_str(node).ok());
+        let builder = match node {
+            Some(node) => builder.default_headers(HeaderMap::from_iter([(NODE_ID, node)])),
+            None => builder,
+        };
         if self.direct { builder.no_proxy() } else { builder }
     }
 

@@ -1,6 +1,7 @@
 //! JSON beside the distribution API: what it has no words for.
 
 mod events;
+mod fleet;
 mod tag_history;
 mod wasmplugins;
 
@@ -8,6 +9,8 @@ use axum::body::Body;
 use axum::response::Response;
 use http::Request;
 use tokio_util::sync::CancellationToken;
+
+pub(super) use fleet::answer as fleet;
 
 use super::installation::Installation;
 use super::problem::Problem;

@@ -12,7 +12,9 @@ use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::page::Query;
 use super::problem::Problem;
+use super::pull_note::PullNote;
 use super::router::named;
+use crate::fleet::Ledger;
 use crate::registry::Registry;
 use endpoint::Endpoint;
 
@@ -40,13 +42,37 @@ impl Call<'_> {
 }
 
 /// Answers a request whose path begins with `/v2`.
-pub(super) async fn answer(registry: &Registry, request: Request<Body>) -> Result<Response, Problem> {
+pub(super) async fn answer(
+    registry: &Registry,
+    ledger: &Ledger,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
     let endpoint = Endpoint::parse(request.uri().path())?;
     let name = endpoint.name();
     let (head, body) = request.into_parts();
-    let mut response = named(name, dispatch(endpoint, Call { registry, head, body }).await)?;
+    let method = head.method.clone();
+    let note = note(&endpoint, &head).filter(|_| ledger.is_enabled());
+    let mut outcome = named(name, dispatch(endpoint, Call { registry, head, body }).await);
+    match (note, &mut outcome) {
+        (Some(note), Ok(response)) => note.settle(ledger, &method, response),
+        (Some(note), Err(problem)) => note.refused(ledger, problem.status),
+        (None, _) => {}
+    }
+    let mut response = outcome?;
     response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     Ok(response)
+}
+
+/// What the ledger is to know of a read.
+fn note(endpoint: &Endpoint, head: &http::request::Parts) -> Option<PullNote> {
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        return None;
+    }
+    match endpoint {
+        Endpoint::Manifest(repository, reference) => Some(PullNote::manifest(head, repository, reference)),
+        Endpoint::Blob(repository, digest) => Some(PullNote::layer(head, repository, digest)),
+        _ => None,
+    }
 }
 
 async fn dispatch(endpoint: Endpoint, call: Call<'_>) -> Result<Response, Problem> {

@@ -5,6 +5,7 @@ mod blob;
 mod event;
 mod manifest;
 mod module;
+mod pull;
 mod referrer;
 mod repository;
 mod tag;
@@ -23,6 +24,7 @@ use tokio::sync::Mutex;
 pub use blob::BlobFacts;
 pub use event::{Event, EventKind, EventRange};
 pub use manifest::{NewManifest, PutManifest, StoredManifest};
+pub use pull::{PullFilter, PullRead, PullRecord, PullRow};
 pub use referrer::Referrer;
 pub use tag::TagChange;
 
@@ -112,6 +114,7 @@ async fn migrate(dir: &Path, connection: &mut SqliteConnection) -> Result<()> {
     let migrations = vec![
         migration(1, "initial", include_str!("../../../migrations/0001_initial.sql")),
         migration(2, "events", include_str!("../../../migrations/0002_events.sql")),
+        migration(3, "fleet", include_str!("../../../migrations/0003_fleet.sql")),
     ];
     match Migrator::with_migrations(migrations).run(connection).await {
         Err(sqlx::migrate::MigrateError::VersionMissing(_)) => Err(Error::TooNew { dir: dir.to_owned() }),

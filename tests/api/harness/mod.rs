@@ -10,9 +10,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hwasm_registry::fleet::Fleet;
 use hwasm_registry::registry::{self, Limits, Plugins, Registry};
 use hwasm_registry::server::Rooms;
-use hwasm_registry::{gateway, server, storage};
+use hwasm_registry::{fleet, gateway, server, storage};
 use reqwest::{Method, RequestBuilder, Response, header};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -29,6 +30,7 @@ pub(crate) struct Setup {
     plugins: Plugins,
     config: server::Config,
     gateway: gateway::Config,
+    fleet: fleet::Config,
     data_dir: Arc<TempDir>,
 }
 
@@ -52,7 +54,8 @@ impl Setup {
     pub(crate) fn over(data_dir: Arc<TempDir>) -> Self {
         let config = server::Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Default::default() };
         let (limits, plugins) = (Limits::default(), Plugins::default());
-        Self { limits, plugins, config, gateway: gateway::Config::default(), data_dir }
+        let (gateway, fleet) = (gateway::Config::default(), fleet::Config::default());
+        Self { limits, plugins, config, gateway, fleet, data_dir }
     }
 
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
@@ -75,15 +78,21 @@ impl Setup {
         self
     }
 
+    pub(crate) fn fleet(mut self, change: impl FnOnce(&mut fleet::Config)) -> Self {
+        change(&mut self.fleet);
+        self
+    }
+
     pub(crate) async fn start(self) -> Server {
         let store = open_store(self.data_dir.path()).await.expect("the store opens");
         let config = registry::Config { limits: self.limits, plugins: self.plugins };
+        let fleet = Fleet::new(store.clone(), self.fleet);
         let registry = Registry::new(store, config);
         let listener = server::bind(&self.config).await.expect("a free port");
         let address = listener.local_addr().expect("a bound port");
         let stop = CancellationToken::new();
         let serving = tokio::spawn({
-            let rooms = Rooms { registry: registry.clone(), gateway: self.gateway };
+            let rooms = Rooms { registry: registry.clone(), gateway: self.gateway, fleet };
             let (stop, config) = (stop.clone(), self.config);
             async move { server::serve(listener, &config, rooms, stop.cancelled_owned()).await }
         });
