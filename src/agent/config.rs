@@ -24,7 +24,7 @@ pub struct Config {
     /// How long a module that no plugin names may be idle before it is removed. Default: 24 hours.
     #[serde(with = "humantime_serde")]
     pub module_expiry: Duration,
-    /// How often the cache is swept. Default: 1 hour.
+    /// How often the cache is swept, but at most once a second. Default: 1 hour.
     #[serde(with = "humantime_serde")]
     pub purge_interval: Duration,
     /// How long one pull may take in all. Default: 30 seconds.

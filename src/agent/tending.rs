@@ -41,6 +41,8 @@ struct Tended {
     failures: u32,
     /// How often the tag was found to have moved; part of the version, so that it is a new one.
     moves: u64,
+    /// Whether it is pulled because it moved, and not because its file changed.
+    is_for_move: bool,
     /// Whether it moved while it was being pulled.
     moved_meanwhile: bool,
     /// What the URL was last heard to stand for.
@@ -150,7 +152,14 @@ impl Tending {
                 Some(tended) if tended.asks_for_the_same(&desired) => Tended { desired, ..tended },
                 Some(tended) => {
                     let names = tended.names.filter(|_| tended.desired.pull.url == desired.pull.url);
-                    Tended { desired, names, due: Some(now.instant), failures: 0, ..tended }
+                    Tended {
+                        desired,
+                        names,
+                        due: Some(now.instant),
+                        failures: 0,
+                        is_for_move: false,
+                        ..tended
+                    }
                 }
                 None => Tended::new(desired, now),
             };
@@ -243,6 +252,7 @@ impl Tended {
             due: Some(now.instant),
             failures: 0,
             moves: 0,
+            is_for_move: false,
             moved_meanwhile: false,
             names: None,
             last: None,
@@ -295,6 +305,7 @@ impl Tended {
 
     fn look_again(&mut self, now: Now) {
         self.moves += 1;
+        self.is_for_move = true;
         self.due = Some(now.instant);
     }
 
@@ -303,7 +314,13 @@ impl Tended {
             return;
         }
         self.pulling = None;
-        let outcome = result.as_ref().map_or_else(|failed| failed.reason.clone(), ToString::to_string);
+        let outcome = match &result {
+            Ok(pulled) if self.is_for_move => {
+                format!("{}: what its URL stands for has changed", pulled.action)
+            }
+            Ok(pulled) => pulled.to_string(),
+            Err(failed) => failed.reason.clone(),
+        };
         self.last = Some(LastPull { at: now.time, outcome });
         if self.pull() != *pull {
             // The file changed meanwhile, and what it asks for now is due.

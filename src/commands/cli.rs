@@ -7,8 +7,8 @@ use super::context::Context;
 use super::exit::{self, EXIT_CODES};
 use super::output::{Output, OutputArgs, ReaderGone};
 use super::{
-    agent, completions, config, copy, delete, explain, inspect, list, login, logout, pack, pull, push, serve,
-    tag, wasmplugin,
+    agent, completions, config, copy, delete, explain, fleet, inspect, list, login, logout, pack, pull, push,
+    serve, tag, wasmplugin,
 };
 
 /// From plugin.wasm to a running Envoy gateway: packs, checks, stores and serves proxy-wasm plugins as OCI images
@@ -40,6 +40,7 @@ enum Command {
     WasmPlugin(wasmplugin::Args),
     Explain(explain::Args),
     Agent(Box<agent::Args>),
+    Fleet(fleet::Args),
     Login(login::Args),
     Logout(logout::Args),
     Config(config::Args),
@@ -75,6 +76,7 @@ impl Command {
             Self::WasmPlugin(args) => args.run(context).await,
             Self::Explain(args) => args.run(context),
             Self::Agent(args) => args.run(context).await,
+            Self::Fleet(args) => args.run(context).await,
             Self::Login(args) => args.run(context).await,
             Self::Logout(args) => args.run(context).await,
             Self::Config(args) => args.run(context),

@@ -84,7 +84,7 @@ impl Args {
 }
 
 /// Whether `text` is a registry alone: a host with a dot or a port, or `localhost`.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let text = text.trim_end_matches('/');
     let is_place =
         text.contains('/') || text.starts_with('.') || text.starts_with("oci:") || text.starts_with("tar:");

@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod fetched;
 mod flags;
+mod fleet;
 mod inspect;
 mod list;
 mod local;

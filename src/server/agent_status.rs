@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -10,11 +11,15 @@ use http::{StatusCode, header};
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::agent::{PullMetrics, StatusReader};
 
 /// What the type of Prometheus' text format is called.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How long running requests may go on after the signal to stop: somebody may never end his.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// What an agent tells of itself.
 pub struct AgentPages {
@@ -38,9 +43,20 @@ pub async fn serve_agent_status(
         .route("/status", get(move || std::future::ready(Json(status.read()))))
         .route("/metrics", get(move || std::future::ready(encode(&registry))))
         .route("/healthz", get(|| std::future::ready("ok\n")));
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(shutdown);
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "cannot tell the agent's status any more");
+    let stopping = CancellationToken::new();
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(stopping.clone().cancelled_owned());
+    let grace_over = async {
+        shutdown.await;
+        stopping.cancel();
+        tokio::time::sleep(SHUTDOWN_GRACE).await;
+    };
+    tokio::select! {
+        ended = serving => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "cannot tell the agent's status any more");
+            }
+        }
+        () = grace_over => {}
     }
 }
 

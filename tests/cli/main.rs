@@ -8,6 +8,7 @@ mod config;
 mod copy;
 mod exit_codes;
 mod explain;
+mod fleet;
 mod help;
 mod home;
 mod inspect;

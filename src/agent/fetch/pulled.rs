@@ -40,12 +40,17 @@ pub enum PullAction {
 /// What was done, and why.
 impl fmt::Display for Pulled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let action = match self.action {
-            PullAction::Local => "local file",
-            PullAction::Hit => "in the cache",
-            PullAction::Resolved => "resolved",
-            PullAction::Fetched => "fetched",
-        };
-        write!(f, "{action}: {}", self.reason)
+        write!(f, "{}: {}", self.action, self.reason)
+    }
+}
+
+impl fmt::Display for PullAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local file",
+            Self::Hit => "in the cache",
+            Self::Resolved => "resolved",
+            Self::Fetched => "fetched",
+        })
     }
 }

@@ -15,16 +15,19 @@ struct Mark {
 impl Marks {
     /// Takes a look's answer; the plugin, if it is to be pulled again.
     ///
-    /// An image's index is another digest than that of the manifest that runs, so what was seen counts as well as what runs.
-    /// What cannot be told (`None`) may be anything.
+    /// The first look is held against what runs, each further one against the one before: what runs may be about to be
+    /// replaced by a pull that began before a tag moved back. What cannot be told (`None`) may be anything.
     pub(super) fn note(&mut self, watched: &Watched, stands_for: Option<&str>) -> Option<Moved> {
         let resource = watched.pull.resource.clone();
         let Some(stands_for) = stands_for else { return Some(Moved { resource, names: None }) };
         let mark = Mark { url: watched.pull.url.to_string(), stands_for: stands_for.to_owned() };
         let runs = watched.manifest.as_ref().is_some_and(|manifest| manifest.to_string() == stands_for);
-        let is_news = self.0.get(&resource) != Some(&mark);
+        let has_moved = match self.0.get(&resource) {
+            Some(before) if before.url == mark.url => *before != mark,
+            _ => !runs,
+        };
         self.0.insert(resource.clone(), mark);
-        (is_news && !runs).then(|| Moved { resource, names: stands_for.parse().ok() })
+        has_moved.then(|| Moved { resource, names: stands_for.parse().ok() })
     }
 
     /// Whether the plugin was looked at under the URL that it has.
@@ -67,7 +70,10 @@ mod tests {
             None,
             "once is enough, the pull tries until it works"
         );
-        assert!(marks.note(&watched("oci://r.io/a:1", Some(&two)), Some(&first)).is_some(), "it moved back");
+        assert!(
+            marks.note(&runs_one, Some(&first)).is_some(),
+            "it moved back while what it named is being fetched"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,8 +40,8 @@ struct Watch {
     tell: mpsc::Sender<(RegistryHost, News)>,
     followers: JoinSet<()>,
     looks: JoinSet<Look>,
-    /// The resources of the looks under way.
-    looking: BTreeSet<String>,
+    /// The resources of the looks under way, and whether another is to follow: one that was answered too early.
+    looking: BTreeMap<String, bool>,
     turns: Arc<Semaphore>,
 }
 
@@ -104,7 +104,7 @@ impl Watch {
             tell,
             followers: JoinSet::new(),
             looks: JoinSet::new(),
-            looking: BTreeSet::new(),
+            looking: BTreeMap::new(),
             turns: Arc::new(Semaphore::new(LOOKS)),
         }
     }
@@ -173,10 +173,10 @@ impl Watch {
     }
 
     async fn seen(&mut self, (watched, answer): Look) {
-        self.looking.remove(&watched.pull.resource);
+        let is_wanted_again = self.looking.remove(&watched.pull.resource).unwrap_or(false);
         let current = self.watched.iter().find(|current| current.pull.resource == watched.pull.resource);
         let Some(current) = current.cloned() else { return };
-        if current.pull.url != watched.pull.url {
+        if is_wanted_again || current.pull.url != watched.pull.url {
             return self.look(current);
         }
         match answer {
@@ -203,9 +203,11 @@ impl Watch {
         }
     }
 
-    /// Looks at a plugin, unless that is under way.
+    /// Looks at a plugin; if that is under way, once more after it.
     fn look(&mut self, watched: Watched) {
-        if self.looking.insert(watched.pull.resource.clone()) {
+        let under_way = self.looking.get_mut(&watched.pull.resource).map(|again| *again = true);
+        if under_way.is_none() {
+            self.looking.insert(watched.pull.resource.clone(), false);
             let (puller, turns) = (Arc::clone(&self.puller), Arc::clone(&self.turns));
             self.looks.spawn(async move {
                 let _turn = turns.acquire().await;

@@ -8,6 +8,7 @@ mod auth;
 mod blob;
 mod call;
 mod events;
+mod fleet;
 mod list;
 mod login;
 mod manifest;

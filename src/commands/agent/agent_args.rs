@@ -38,12 +38,23 @@ pub(super) struct KeepingArgs {
     /// Follow tags under `Always` and `latest` as they move, not only when their WasmPlugin changes: by the events of
     /// registries like this one, and by asking others every INTERVAL
     #[arg(long, value_name = "INTERVAL", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = WATCH_EVERY, value_parser = humantime::parse_duration)]
+    #[arg(default_missing_value = WATCH_EVERY, value_parser = interval)]
     pub(super) watch: Option<Duration>,
     /// What requests meet while a module cannot be pulled: `last-good`, the module before, or `fail-strategy`, at once what
     /// the WasmPlugin's `failStrategy` says
     #[arg(long, value_name = "CHOICE", default_value_t)]
     pub(super) on_failed_pull: OnFailedPull,
+}
+
+/// Registries are not asked more often than that.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if interval < SHORTEST_INTERVAL {
+        return Err("expected at least 100ms".to_owned());
+    }
+    Ok(interval)
 }
 
 impl AgentArgs {

@@ -22,6 +22,8 @@ use super::super::exit::{Exit, Failure};
 use super::super::output::{Paint, Report};
 use super::agent_args::AgentArgs;
 
+/// The cache is not swept more often than that.
+const SHORTEST_PURGE_INTERVAL: Duration = Duration::from_secs(1);
 /// Moved tags that wait to be pulled, before who found out waits.
 const MOVES: usize = 64;
 
@@ -80,7 +82,7 @@ impl RunningAgent {
         let directory =
             WatchedDirectory::new(wasmplugins).with_secret_files(args.keeping.pull_secrets.clone());
         let (keeper, watcher, xds_server) = assemble(args, installation, directory, &puller);
-        let purge_interval = config.purge_interval;
+        let purge_interval = config.purge_interval.max(SHORTEST_PURGE_INTERVAL);
         Ok((Self { keeper, watcher, xds: (xds_server, xds), status, cache, puller, purge_interval }, ready))
     }
 

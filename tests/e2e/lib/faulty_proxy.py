@@ -5,14 +5,17 @@
 FILE says what happens to requests from now on:
 
     pass                     nothing
-    slow SECONDS             each answer takes so much longer
+    slow SECONDS [PART]      each answer takes so much longer, at most until FILE says something else; with PART only
+                             of what has that in its path
     status CODE [SECONDS]    each answer is that one, with `Retry-After`
     cut                      of each blob half of what was asked for comes, then the connection ends
+    login USER:PASSWORD      who does not say that gets nothing
 
 With `once` in front it happens to one request, then `pass` does. For each request a line is printed: the time in
-seconds, what happened, the method, the path and the range that was asked for.
+seconds, what happened, the method, the path and the range that was asked for. Of a login it is `denied` or `pass`.
 """
 
+import base64
 import http.client
 import http.server
 import pathlib
@@ -31,35 +34,50 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         fault = self.fault()
+        if fault[0] == "login":
+            fault = ["pass"] if self.says(fault[1]) else ["denied"]
         print(f"{time.monotonic():.2f}", fault[0], self.command, self.path, self.headers.get("Range", "-"), flush=True)
         if fault[0] == "status":
             self.refuse(*fault[1:])
             return
+        if fault[0] == "denied":
+            self.refuse(401, challenge='Basic realm="the proxy"')
+            return
         if fault[0] == "slow":
-            time.sleep(float(fault[1]))
+            self.linger(fault)
         self.forward(cut=fault[0] == "cut")
 
     do_HEAD = do_GET
 
+    def says(self, login):
+        return self.headers.get("Authorization") == "Basic " + base64.b64encode(login.encode()).decode()
+
+    def linger(self, fault):
+        end = time.monotonic() + float(fault[1])
+        while time.monotonic() < end and self.fault_file.read_text().split() == fault:
+            time.sleep(0.05)
+
     def fault(self):
         with self.lock:
             once, *fault = words = self.fault_file.read_text().split()
-            is_blob = "/blobs/" in self.path
             if once != "once":
                 fault = words
-            if fault[0] == "cut" and not is_blob:
+            part = {"cut": "/blobs/", "slow": "".join(fault[2:])}.get(fault[0], "")
+            if part not in self.path:
                 return ["pass"]
             if once == "once":
                 self.fault_file.write_text("pass\n")
             return fault
 
-    def refuse(self, code, retry_after=None):
+    def refuse(self, code, retry_after=None, challenge=None):
         body = b'{"errors":[{"code":"UNKNOWN","message":"the proxy is at fault"}]}'
         self.send_response(int(code))
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         if retry_after:
             self.send_header("Retry-After", retry_after)
+        if challenge:
+            self.send_header("WWW-Authenticate", challenge)
         self.end_headers()
         self.wfile.write(b"" if self.command == "HEAD" else body)
 

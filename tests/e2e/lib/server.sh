@@ -6,9 +6,14 @@ SERVER_PIDS=()
 # start_registry DATA_DIR [FLAG...]: starts ours on a free port, waits until it is ready.
 # Sets REGISTRY (host:port) and REGISTRY_PID. The log goes to DATA_DIR.log.
 start_registry() {
+    REGISTRY="127.0.0.1:$(free_port)"
+    run_registry "$@"
+}
+
+# run_registry DATA_DIR [FLAG...]: the same, at REGISTRY.
+run_registry() {
     local data_dir=$1
     shift
-    REGISTRY="127.0.0.1:$(free_port)"
     "$HWASM" serve --listen "$REGISTRY" --data-dir "$data_dir" "$@" >>"$data_dir.log" 2>&1 &
     REGISTRY_PID=$!
     SERVER_PIDS+=("$REGISTRY_PID")
