@@ -13,7 +13,7 @@ pub struct Config {
     pub server: server::Config,
     /// `[storage]`: where and how content is kept.
     pub storage: storage::Config,
-    /// `[limits]` and `[plugins]`: what the registry allows.
+    /// `[limits]`, `[plugins]` and `[tags]`: what the registry allows.
     #[serde(flatten)]
     pub registry: registry::Config,
     /// `[gateway]`: the Higress installation that is meant.
@@ -29,11 +29,12 @@ pub struct Config {
 /// The sections of a file. The registry has several, which only its own `Config` names: the parameters are theirs.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Sections<Limits, Plugins> {
+struct Sections<Limits, Plugins, Tags> {
     server: server::Config,
     storage: storage::Config,
     limits: Limits,
     plugins: Plugins,
+    tags: Tags,
     gateway: gateway::Config,
     agent: agent::Config,
     fleet: fleet::Config,
@@ -42,17 +43,10 @@ struct Sections<Limits, Plugins> {
 
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Sections { server, storage, limits, plugins, gateway, agent, fleet, log } =
+        let Sections { server, storage, limits, plugins, tags, gateway, agent, fleet, log } =
             Sections::deserialize(deserializer)?;
-        Ok(Self {
-            server,
-            storage,
-            registry: registry::Config { limits, plugins },
-            gateway,
-            agent,
-            fleet,
-            log,
-        })
+        let registry = registry::Config { limits, plugins, tags };
+        Ok(Self { server, storage, registry, gateway, agent, fleet, log })
     }
 }
 
@@ -179,6 +173,8 @@ mod tests {
             ("[limits]\nupload_expiry = \"5\"", ["`limits.upload_expiry`", "such as `30s`"]),
             ("[plugins]\non_unloadable = \"forbid\"", ["`plugins.on_unloadable`", "`refuse`"]),
             ("[[plugins.rules]]\nrepository = \"a\"", ["`plugins.rules[0]", "`on_unloadable`"]),
+            ("[[tags.immutable]]\nrepository = \"a\"", ["`tags.immutable[0]", "`tags`"]),
+            ("[[tags.immutable]]\nrepository = \"a\"\ntags = \"v[\"", ["`tags.immutable[0]", "glob 'v['"]),
             ("[gateway]\ngateway_selector = \"a b\"", ["`a b` is no label", "`key=value`"]),
             ("[server", ["TOML", "line 1"]),
         ] {

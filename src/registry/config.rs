@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::Plugins;
+use super::{Plugins, Tags};
 
 /// What the registry allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub struct Config {
     pub limits: Limits,
     /// The `[plugins]` section.
     pub plugins: Plugins,
+    /// The `[tags]` section.
+    pub tags: Tags,
 }
 
 /// The bounds on what clients may send and keep open: the `[limits]` section.

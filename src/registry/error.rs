@@ -87,6 +87,30 @@ pub enum Error {
         /// The tag.
         tag: Tag,
     },
+    /// The tag may not be moved or deleted, whoever asks.
+    #[error(
+        "tag `{tag}` of repository `{repository}` names `{digest}` and stays: it is immutable by the rule {rule}"
+    )]
+    TagImmutable {
+        /// Where it is.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+        /// What it names.
+        digest: Digest,
+        /// The rule, as it is configured.
+        rule: String,
+    },
+    /// The tag does not name what the client expects.
+    #[error("tag `{tag}` of repository `{repository}` {}, not what was expected; nothing was stored", names(.current.as_ref()))]
+    TagChanged {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+        /// What it names.
+        current: Option<Digest>,
+    },
     /// It holds a module that agents cannot load, and this repository takes no such image.
     #[error("{0}")]
     Unloadable(String),
@@ -114,6 +138,10 @@ impl From<storage::Error> for Error {
             error => Self::Store(error),
         }
     }
+}
+
+fn names(digest: Option<&Digest>) -> String {
+    digest.map_or_else(|| "does not exist".to_owned(), |digest| format!("names `{digest}`"))
 }
 
 fn list(digests: &[Digest]) -> String {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use globset::GlobBuilder;
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +63,7 @@ impl Default for Plugins {
 
 impl Plugins {
     fn action(&self, repository: &RepositoryName) -> OnUnloadable {
-        let rule = self.rules.iter().find(|rule| rule.repository.matcher.is_match(repository.as_str()));
+        let rule = self.rules.iter().find(|rule| rule.repository.matches(repository));
         rule.map_or(self.on_unloadable, |rule| rule.on_unloadable)
     }
 }
@@ -136,6 +138,19 @@ fn warnings(verdicts: impl Iterator<Item = Verdict>) -> Vec<String> {
         format!("{} cannot load this image: {reason}", agents.join(", "))
     };
     by_reason.into_iter().map(sentence).collect()
+}
+
+impl RepositoryPattern {
+    /// Whether the repository is one of those meant.
+    pub(super) fn matches(&self, repository: &RepositoryName) -> bool {
+        self.matcher.is_match(repository.as_str())
+    }
+}
+
+impl fmt::Display for RepositoryPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl TryFrom<String> for RepositoryPattern {

@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use super::{Error, Registry, Result};
 use crate::oci::{Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
-use crate::storage::{NewManifest, PutManifest, StoredManifest};
+use crate::storage::{
+    DeleteManifest, Expectation, NewManifest, PutManifest, StoredManifest, TagCondition, TagGuard,
+};
 
 /// A manifest that a client pushes (`end-7a`, `end-7b`).
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct ManifestPush {
     pub reference: Reference,
     /// More tags it shall have.
     pub tags: Vec<Tag>,
+    /// What the tag that it is pushed under has to name before.
+    pub expected: Option<Expectation>,
     /// The type it comes under.
     pub media_type: MediaType,
     /// The manifest itself.
@@ -45,12 +49,13 @@ impl Registry {
         found.ok_or_else(|| unknown(repository, reference))
     }
 
-    /// `end-7`: stores a manifest and points its tags at it.
+    /// `end-7`: stores a manifest and points its tags at it; immutable tags stay what they are.
     pub async fn put_manifest(&self, push: ManifestPush) -> Result<PushedManifest> {
         let digest = promised_digest(&push)?;
         let manifest = Manifest::parse(&push.media_type, &push.bytes)?;
         manifest.check_media_type()?;
         let tags = self.tags_of(&push)?;
+        let guards = self.guards_of(&push, &tags);
         let warnings = self.check_layout(&push.repository, &manifest).await?;
         let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
         let repository = push.repository.clone();
@@ -58,16 +63,18 @@ impl Registry {
             repository: push.repository,
             stored: StoredManifest { digest: digest.clone(), media_type: push.media_type, bytes: push.bytes },
             manifest,
+            guards,
             tags,
             actor: push.actor,
         };
         match self.store.put_manifest(new).await? {
             PutManifest::Stored => Ok(PushedManifest { digest, subject, warnings }),
             PutManifest::Missing(missing) => Err(Error::ManifestBlobUnknown { repository, missing }),
+            PutManifest::Held { guard, current } => Err(self.refuse_move(repository, guard, current)),
         }
     }
 
-    /// `end-9`: deletes a tag, or a manifest with all tags that name it.
+    /// `end-9`: deletes a tag, or a manifest with all tags that name it; immutable tags stay.
     pub async fn delete_manifest(
         &self,
         repository: &RepositoryName,
@@ -75,10 +82,61 @@ impl Registry {
         actor: &str,
     ) -> Result<()> {
         let found = match reference {
-            Reference::Tag(tag) => self.store.delete_tag(repository, tag, actor).await?,
-            Reference::Digest(digest) => self.store.delete_manifest(repository, digest, actor).await?,
+            Reference::Tag(tag) => self.delete_tag(repository, tag, actor).await?,
+            Reference::Digest(digest) => self.delete_by_digest(repository, digest, actor).await?,
         };
         if found { Ok(()) } else { Err(unknown(repository, reference)) }
+    }
+
+    async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag, actor: &str) -> Result<bool> {
+        if self.config.tags.rule(repository, tag).is_none() {
+            return Ok(self.store.delete_tag(repository, tag, actor).await?);
+        }
+        match self.store.find_manifest(repository, &Reference::Tag(tag.clone())).await? {
+            Some(manifest) => Err(self.immutable(repository.clone(), tag.clone(), manifest.digest.clone())),
+            None => Ok(false),
+        }
+    }
+
+    async fn delete_by_digest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        actor: &str,
+    ) -> Result<bool> {
+        let (config, within) = (Arc::clone(&self.config), repository.clone());
+        let stays = move |tag: &Tag| config.tags.rule(&within, tag).is_some();
+        match self.store.delete_manifest(repository, digest, actor, stays).await? {
+            DeleteManifest::Deleted => Ok(true),
+            DeleteManifest::Unknown => Ok(false),
+            DeleteManifest::Held(tag) => Err(self.immutable(repository.clone(), tag, digest.clone())),
+        }
+    }
+
+    /// What the tags of a push have to name: what the client expects of the one, and what immutable ones name already.
+    fn guards_of(&self, push: &ManifestPush, tags: &[Tag]) -> Vec<TagGuard> {
+        let expected = match (&push.reference, &push.expected) {
+            (Reference::Tag(tag), Some(expectation)) => {
+                let condition = TagCondition::Expected(expectation.clone());
+                Some(TagGuard { tag: tag.clone(), condition })
+            }
+            _ => None,
+        };
+        let immutable = tags.iter().filter(|tag| self.config.tags.rule(&push.repository, tag).is_some());
+        let settled = immutable.map(|tag| TagGuard { tag: tag.clone(), condition: TagCondition::Settled });
+        expected.into_iter().chain(settled).collect()
+    }
+
+    fn refuse_move(&self, repository: RepositoryName, guard: TagGuard, current: Option<Digest>) -> Error {
+        match (guard.condition, current) {
+            (TagCondition::Settled, Some(current)) => self.immutable(repository, guard.tag, current),
+            (_, current) => Error::TagChanged { repository, tag: guard.tag, current },
+        }
+    }
+
+    fn immutable(&self, repository: RepositoryName, tag: Tag, digest: Digest) -> Error {
+        let rule = self.config.tags.rule(&repository, &tag).map(ToString::to_string).unwrap_or_default();
+        Error::TagImmutable { repository, tag, digest, rule }
     }
 
     fn tags_of(&self, push: &ManifestPush) -> Result<Vec<Tag>> {

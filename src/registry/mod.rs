@@ -5,6 +5,7 @@ mod blob;
 mod config;
 mod error;
 mod event;
+mod immutable_tags;
 mod layout_check;
 mod list;
 mod manifest;
@@ -17,13 +18,16 @@ use std::time::Duration;
 
 pub use config::{Config, Limits};
 pub use error::Error;
+pub use immutable_tags::{ImmutableTags, TagPattern, Tags};
 pub use layout_check::{OnUnloadable, PluginRule, Plugins, RepositoryPattern};
 pub use list::ReferrersPage;
 pub use manifest::{ManifestPush, PushedManifest};
 pub use plugin_image::PluginImage;
 pub use upload::{Chunk, StartedUpload};
 
-pub use crate::storage::{Blob, Event, EventKind, EventRange, Page, PageRequest, StoredModule, UploadId};
+pub use crate::storage::{
+    Blob, Digests, Event, EventKind, EventRange, Expectation, Page, PageRequest, StoredModule, UploadId,
+};
 
 use tokio::sync::Semaphore;
 

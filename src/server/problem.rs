@@ -148,15 +148,30 @@ impl From<registry::Error> for Problem {
             }
             Error::ManifestBlobUnknown { .. } => (StatusCode::BAD_REQUEST, ErrorCode::ManifestBlobUnknown),
             Error::TooManyTags(_) => (StatusCode::URI_TOO_LONG, ErrorCode::TagInvalid),
+            Error::TagImmutable { .. } => (StatusCode::CONFLICT, ErrorCode::Denied),
+            Error::TagChanged { .. } => (StatusCode::PRECONDITION_FAILED, ErrorCode::Denied),
             Error::NoModule(_) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
             Error::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unknown),
             Error::Unpack(_) | Error::Interrupted | Error::Store(_) => return Self::internal(&error),
         };
-        let problem = Self::new(status, code, error.to_string());
+        let problem = Self::new(status, code, error.to_string()).with_detail(detail(&error));
         if status == StatusCode::TOO_MANY_REQUESTS {
             problem.with_header(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS))
         } else {
             problem
         }
+    }
+}
+
+/// What a program needs of the error to go on.
+fn detail(error: &registry::Error) -> serde_json::Value {
+    match error {
+        registry::Error::TagImmutable { tag, digest, .. } => {
+            serde_json::json!({ "tag": tag, "digest": digest })
+        }
+        registry::Error::TagChanged { tag, current, .. } => {
+            serde_json::json!({ "tag": tag, "digest": current })
+        }
+        _ => serde_json::Value::Null,
     }
 }

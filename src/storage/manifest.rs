@@ -3,7 +3,8 @@ use std::sync::Arc;
 use super::completion::to_completion;
 use super::metadata::TagChange;
 use super::{
-    NewManifest, Page, PageRequest, PutManifest, Referrer, Result, Store, StoredManifest, Timestamp,
+    DeleteManifest, NewManifest, Page, PageRequest, PutManifest, Referrer, Result, Store, StoredManifest,
+    Timestamp,
 };
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
@@ -27,7 +28,8 @@ impl Store {
         Ok(Some(manifest))
     }
 
-    /// Stores a manifest and points its tags at it, all or nothing. Content that it points at must be there.
+    /// Stores a manifest and points its tags at it, all or nothing. Content that it points at must be there, and no
+    /// guard may hold a tag.
     pub async fn put_manifest(&self, new: NewManifest) -> Result<PutManifest> {
         let store = self.clone();
         to_completion(async move {
@@ -41,25 +43,28 @@ impl Store {
         .await
     }
 
-    /// Deletes a manifest with the tags that name it; `false` where it was not there.
+    /// Deletes a manifest with the tags that name it, unless one of those `stays`.
     pub async fn delete_manifest(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         actor: &str,
-    ) -> Result<bool> {
+        stays: impl Fn(&Tag) -> bool + Send + Sync + 'static,
+    ) -> Result<DeleteManifest> {
         let (store, repository, digest) = (self.clone(), repository.clone(), digest.clone());
         let actor = actor.to_owned();
-        to_completion(async move { store.delete_manifest_and_module(&repository, &digest, &actor).await })
-            .await
+        to_completion(async move {
+            store.delete_manifest_and_module((&repository, &digest), &stays, &actor).await
+        })
+        .await
     }
 
     async fn delete_manifest_and_module(
         &self,
-        repository: &RepositoryName,
-        digest: &Digest,
+        (repository, digest): (&RepositoryName, &Digest),
+        stays: &(dyn Fn(&Tag) -> bool + Sync),
         actor: &str,
-    ) -> Result<bool> {
+    ) -> Result<DeleteManifest> {
         let metadata = &self.inner.metadata;
         let module = metadata.find_module(digest).await?.map(|module| module.facts.digest);
         let _publishing = match &module {
@@ -67,7 +72,8 @@ impl Store {
             None => None,
         };
         let now = Timestamp::now();
-        let deletion = self.with_reserve(|| metadata.delete_manifest(repository, digest, actor, now)).await?;
+        let place = (repository, digest);
+        let deletion = self.with_reserve(|| metadata.delete_manifest(place, stays, actor, now)).await?;
         let references = deletion.tags.iter().cloned().map(Reference::Tag);
         let references = references.chain(std::iter::once(Reference::Digest(digest.clone())));
         self.inner.cache.forget_manifests(repository, references);
@@ -76,7 +82,7 @@ impl Store {
             self.inner.blob_files.remove(unused)?;
         }
         self.inner.reserve.restore();
-        Ok(deletion.found)
+        Ok(deletion.outcome)
     }
 
     /// Deletes a tag; its manifest stays. `false` where it was not there.

@@ -24,6 +24,7 @@ mod page;
 mod pull;
 mod reserve;
 mod stripes;
+mod tag_guard;
 mod timestamp;
 mod upload;
 mod upload_files;
@@ -36,10 +37,11 @@ pub use blob_stream::BlobStream;
 pub use config::Config;
 pub use error::Error;
 pub use metadata::{
-    BlobFacts, Event, EventKind, EventRange, NewManifest, PullFilter, PullRead, PullRecord, PullRow,
-    PutManifest, Referrer, StoredManifest, TagChange,
+    BlobFacts, DeleteManifest, Event, EventKind, EventRange, NewManifest, PullFilter, PullRead, PullRecord,
+    PullRow, PutManifest, Referrer, StoredManifest, TagChange,
 };
 pub use page::{Page, PageRequest};
+pub use tag_guard::{Digests, Expectation, TagCondition, TagGuard};
 pub use timestamp::Timestamp;
 pub use upload::{AppendError, Upload, UploadId};
 

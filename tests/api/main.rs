@@ -17,6 +17,7 @@ mod manners;
 mod plugins;
 mod random;
 mod ranges;
+mod tags;
 mod uploads;
 mod wasmplugin_limits;
 mod wasmplugins;

@@ -3,7 +3,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::{ANONYMOUS, Call};
+use super::{ANONYMOUS, Call, condition};
 use crate::oci::{ErrorCode, MediaType, Reference, RepositoryName, Tag};
 use crate::registry::{ManifestPush, PushedManifest};
 use crate::server::content;
@@ -33,12 +33,15 @@ pub(super) async fn get(
 }
 
 /// `end-7a`, `end-7b`: PUT /v2/<name>/manifests/<reference>
+///
+/// Beyond the specification: `If-Match` and `If-None-Match` say what the tag has to name for it to be moved.
 pub(super) async fn put(
     call: Call<'_>,
     repository: RepositoryName,
     reference: Reference,
 ) -> Result<Response, Problem> {
     let tags = tags(&call)?;
+    let expected = condition::expectation(&call.head.headers, &reference)?;
     let limit = call.registry.limits().manifest_size;
     let bytes = read(call.body, limit.as_u64()).await?;
     let push = ManifestPush {
@@ -47,6 +50,7 @@ pub(super) async fn put(
         repository,
         reference,
         tags,
+        expected,
         bytes,
     };
     let location = format!("/v2/{}/manifests/{}", push.repository, push.reference);

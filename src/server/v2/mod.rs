@@ -1,6 +1,7 @@
 //! The OCI distribution API, distribution-spec 1.1.1 and the parts of its draft that clients use.
 
 mod blob;
+mod condition;
 mod endpoint;
 mod list;
 mod manifest;

@@ -7,7 +7,7 @@ use super::event::{self, EventKind, NewEvent};
 use super::tag::TagMove;
 use super::{Durability, Metadata, blob, parse, repository, tag};
 use crate::oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
-use crate::storage::{Result, Timestamp};
+use crate::storage::{Result, TagGuard, Timestamp};
 
 /// A manifest as it was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct NewManifest {
     pub manifest: Manifest,
     /// The tags that shall name it.
     pub tags: Vec<Tag>,
+    /// What tags have to name for it to be stored.
+    pub guards: Vec<TagGuard>,
     /// Who pushes it.
     pub actor: String,
 }
@@ -42,6 +44,24 @@ pub enum PutManifest {
     Stored,
     /// Nothing was stored: it points at content that the repository does not hold.
     Missing(Vec<Digest>),
+    /// Nothing was stored: a tag names something else than it had to.
+    Held {
+        /// What it had to name.
+        guard: TagGuard,
+        /// What it names.
+        current: Option<Digest>,
+    },
+}
+
+/// What became of a request to delete a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeleteManifest {
+    /// It is gone, and with it the tags that named it.
+    Deleted,
+    /// It was not there.
+    Unknown,
+    /// Nothing was deleted: this tag names it, and is to stay.
+    Held(Tag),
 }
 
 /// What a push of a manifest changed.
@@ -52,10 +72,10 @@ pub(in super::super) struct ManifestChange {
     pub(in super::super) retyped: Vec<Tag>,
 }
 
-/// What became of a request to delete a manifest.
-#[derive(Debug, Default)]
+/// What a request to delete a manifest changed.
+#[derive(Debug)]
 pub(in super::super) struct ManifestDeletion {
-    pub(in super::super) found: bool,
+    pub(in super::super) outcome: DeleteManifest,
     /// The tags that named it, and are gone with it.
     pub(in super::super) tags: Vec<Tag>,
     /// The module unpacked from it, where nothing else needs its file.
@@ -102,9 +122,14 @@ impl Metadata {
     ) -> Result<ManifestChange> {
         let mut tx = self.begin(Durability::Synced).await?;
         let repository = repository::ensure(&mut tx, &new.repository, now).await?;
+        if let Some((guard, current)) =
+            tag::held(&mut tx, repository, &new.guards, &new.stored.digest).await?
+        {
+            return Ok(ManifestChange::none(PutManifest::Held { guard, current }));
+        }
         let missing = missing_references(&mut tx, repository, &new.manifest).await?;
         if !missing.is_empty() {
-            return Ok(ManifestChange { outcome: PutManifest::Missing(missing), retyped: Vec::new() });
+            return Ok(ManifestChange::none(PutManifest::Missing(missing)));
         }
         let digest = new.stored.digest.to_string();
         let mut retyped = Vec::new();
@@ -123,18 +148,22 @@ impl Metadata {
         Ok(ManifestChange { outcome: PutManifest::Stored, retyped })
     }
 
-    /// Deletes a manifest with the tags that name it.
+    /// Deletes a manifest with the tags that name it, unless one of those `stays`.
     pub(in super::super) async fn delete_manifest(
         &self,
-        repository: &RepositoryName,
-        digest: &Digest,
+        (repository, digest): (&RepositoryName, &Digest),
+        stays: &(dyn Fn(&Tag) -> bool + Sync),
         actor: &str,
         now: Timestamp,
     ) -> Result<ManifestDeletion> {
         let mut tx = self.begin(Durability::Synced).await?;
         let Some(repository) = repository::find(&mut tx, repository).await? else {
-            return Ok(ManifestDeletion::default());
+            return Ok(ManifestDeletion::none(DeleteManifest::Unknown));
         };
+        let mut names = tag::names_of(&mut tx, repository, digest).await?.into_iter();
+        if let Some(tag) = names.find(stays) {
+            return Ok(ManifestDeletion::none(DeleteManifest::Held(tag)));
+        }
         let text = digest.to_string();
         let names: Vec<(String,)> =
             sqlx::query_as("DELETE FROM tags WHERE repository_id = $1 AND digest = $2 RETURNING name")
@@ -159,7 +188,20 @@ impl Metadata {
         let unused_module = delete_module_if_unused(&mut tx, &text).await?;
         tx.commit().await?;
         let tags = names.iter().map(|(name,)| parse("tag", name)).collect::<Result<_>>()?;
-        Ok(ManifestDeletion { found, tags, unused_module })
+        let outcome = if found { DeleteManifest::Deleted } else { DeleteManifest::Unknown };
+        Ok(ManifestDeletion { outcome, tags, unused_module })
+    }
+}
+
+impl ManifestChange {
+    fn none(outcome: PutManifest) -> Self {
+        Self { outcome, retyped: Vec::new() }
+    }
+}
+
+impl ManifestDeletion {
+    fn none(outcome: DeleteManifest) -> Self {
+        Self { outcome, tags: Vec::new(), unused_module: None }
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 
 pub use blob::BlobFacts;
 pub use event::{Event, EventKind, EventRange};
-pub use manifest::{NewManifest, PutManifest, StoredManifest};
+pub use manifest::{DeleteManifest, NewManifest, PutManifest, StoredManifest};
 pub use pull::{PullFilter, PullRead, PullRecord, PullRow};
 pub use referrer::Referrer;
 pub use tag::TagChange;

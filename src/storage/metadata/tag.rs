@@ -3,7 +3,7 @@ use sqlx::SqliteConnection;
 use super::event::{self, EventKind, NewEvent};
 use super::{Durability, Metadata, parse, repository};
 use crate::oci::{Digest, RepositoryName, Tag};
-use crate::storage::{Page, PageRequest, Result, Timestamp};
+use crate::storage::{Page, PageRequest, Result, TagGuard, Timestamp};
 
 /// One move of a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,15 +107,37 @@ pub(super) async fn names_of(
     rows.iter().map(|(name,)| parse("tag", name)).collect()
 }
 
+/// The first of `guards` that keeps its tag from naming `pushed`, and what that tag names.
+pub(super) async fn held(
+    connection: &mut SqliteConnection,
+    repository: i64,
+    guards: &[TagGuard],
+    pushed: &Digest,
+) -> Result<Option<(TagGuard, Option<Digest>)>> {
+    for guard in guards {
+        let current = named_by(connection, repository, guard.tag.as_str()).await?;
+        let current = current.map(|digest| parse("manifest digest", &digest)).transpose()?;
+        if !guard.condition.allows(current.as_ref(), pushed) {
+            return Ok(Some((guard.clone(), current)));
+        }
+    }
+    Ok(None)
+}
+
+/// What a tag names.
+async fn named_by(connection: &mut SqliteConnection, repository: i64, tag: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> =
+        sqlx::query_as("SELECT digest FROM tags WHERE repository_id = $1 AND name = $2")
+            .bind(repository)
+            .bind(tag)
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.map(|(digest,)| digest))
+}
+
 /// Points a tag at a manifest. History grows only where that changes something.
 pub(super) async fn put(connection: &mut SqliteConnection, change: &TagMove<'_>, digest: &str) -> Result<()> {
-    let previous: Option<(String,)> =
-        sqlx::query_as("SELECT digest FROM tags WHERE repository_id = $1 AND name = $2")
-            .bind(change.repository)
-            .bind(change.tag)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let previous = previous.map(|(digest,)| digest);
+    let previous = named_by(connection, change.repository, change.tag).await?;
     if previous.as_deref() == Some(digest) {
         return Ok(());
     }

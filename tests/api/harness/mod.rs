@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hwasm_registry::fleet::Fleet;
-use hwasm_registry::registry::{self, Limits, Plugins, Registry};
+use hwasm_registry::registry::{self, Limits, Plugins, Registry, Tags};
 use hwasm_registry::server::Rooms;
 use hwasm_registry::{fleet, gateway, server, storage};
 use reqwest::{Method, RequestBuilder, Response, header};
@@ -28,6 +28,7 @@ pub(crate) use wire::{Answer, Wire};
 pub(crate) struct Setup {
     limits: Limits,
     plugins: Plugins,
+    tags: Tags,
     config: server::Config,
     gateway: gateway::Config,
     fleet: fleet::Config,
@@ -53,9 +54,9 @@ impl Setup {
     /// A server over the store that another one left.
     pub(crate) fn over(data_dir: Arc<TempDir>) -> Self {
         let config = server::Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Default::default() };
-        let (limits, plugins) = (Limits::default(), Plugins::default());
+        let (limits, plugins, tags) = (Limits::default(), Plugins::default(), Tags::default());
         let (gateway, fleet) = (gateway::Config::default(), fleet::Config::default());
-        Self { limits, plugins, config, gateway, fleet, data_dir }
+        Self { limits, plugins, tags, config, gateway, fleet, data_dir }
     }
 
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
@@ -65,6 +66,13 @@ impl Setup {
 
     pub(crate) fn plugins(mut self, change: impl FnOnce(&mut Plugins)) -> Self {
         change(&mut self.plugins);
+        self
+    }
+
+    /// Lets the tags that match `tags` stay what they are, in the repositories that match `repository`.
+    pub(crate) fn immutable(mut self, repository: &str, tags: &str) -> Self {
+        let rule = serde_json::json!({ "repository": repository, "tags": tags });
+        self.tags.immutable.push(serde_json::from_value(rule).expect("a rule"));
         self
     }
 
@@ -85,7 +93,7 @@ impl Setup {
 
     pub(crate) async fn start(self) -> Server {
         let store = open_store(self.data_dir.path()).await.expect("the store opens");
-        let config = registry::Config { limits: self.limits, plugins: self.plugins };
+        let config = registry::Config { limits: self.limits, plugins: self.plugins, tags: self.tags };
         let fleet = Fleet::new(store.clone(), self.fleet);
         let registry = Registry::new(store, config);
         let listener = server::bind(&self.config).await.expect("a free port");
