@@ -1,8 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{NetworkFailure, Refusal, Request};
-use crate::oci::{Digest, ManifestError, MediaType};
+use super::{NetworkFailure, Refusal, Request, refusal};
+use crate::oci::{Digest, ManifestError, MediaType, Tag};
 
 /// Why content did not move. [`Error::kind`] sorts it; [`Error::hint`] says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +102,14 @@ pub enum Error {
     /// Another process wrote the file between our reading and our writing it.
     #[error("`{0}` was changed by somebody else meanwhile, and was left as it is now")]
     Changed(PathBuf),
+    /// A tag does not name what the caller expects; nothing was stored.
+    #[error("tag `{tag}` {}, not what was expected", names(.current.as_ref()))]
+    TagChanged {
+        /// The tag.
+        tag: Tag,
+        /// What it names.
+        current: Option<Digest>,
+    },
     /// A credential helper failed.
     #[error("credential helper `{helper}` failed: {problem}")]
     CredentialHelper {
@@ -127,6 +135,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The registry refuses the content or the operation.
     Refused,
+    /// A tag names something else than the caller expects, or may not be moved.
+    Conflict,
     /// Something on this machine: files, permissions, credential helpers.
     Local,
 }
@@ -139,6 +149,7 @@ impl Error {
             Self::Network(_) => ErrorKind::Network,
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => ErrorKind::Corrupt,
             Self::Absent { .. } => ErrorKind::NotFound,
+            Self::TagChanged { .. } => ErrorKind::Conflict,
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::NotFound,
             Self::File { .. } | Self::Changed(_) | Self::CredentialHelper { .. } | Self::Malformed { .. } => {
                 ErrorKind::Local
@@ -160,6 +171,7 @@ impl Error {
                 Some("the content was damaged on its way or at its source; nothing of it was kept")
             }
             Self::Changed(_) => Some("run the command again"),
+            Self::TagChanged { .. } => Some(refusal::TAG_CHANGED),
             Self::Protocol { .. } => Some("this address may not be an OCI registry; check host and port"),
             _ => None,
         }
@@ -178,6 +190,10 @@ impl Error {
         let path = path.into();
         move |source| Self::File { action, path, source }
     }
+}
+
+fn names(digest: Option<&Digest>) -> String {
+    digest.map_or_else(|| "does not exist".to_owned(), |digest| format!("names `{digest}`"))
 }
 
 #[cfg(test)]
@@ -215,6 +231,9 @@ mod tests {
             ("HEAD", 404, None, ErrorKind::NotFound, "tag or digest"),
             ("DELETE", 400, Some("DIGEST_INVALID"), ErrorKind::Refused, "digest instead of the tag"),
             ("GET", 429, None, ErrorKind::Network, "limits requests"),
+            ("PUT", 409, Some("DENIED"), ErrorKind::Conflict, "another tag"),
+            ("PUT", 412, Some("DENIED"), ErrorKind::Conflict, "what it names now"),
+            ("DELETE", 409, Some("DENIED"), ErrorKind::Conflict, "neither move nor go"),
             ("PUT", 507, None, ErrorKind::Refused, "disk is full"),
         ];
         for (method, status, code, kind, hint) in cases {

@@ -52,4 +52,6 @@ pub use progress::{BlobOutcome, Progress, Unwatched};
 pub use refusal::{Refusal, Request};
 pub use remote::{Event, Events, Login, Registry, Remote, RetryPolicy, WebClient, login, logout};
 pub use source::BlobSource;
-pub use target::{Answer, ByteStream, FetchedManifest, MANIFEST_LIMIT_BYTES, PutManifest, Receipt, Target};
+pub use target::{
+    Answer, ByteStream, Expected, FetchedManifest, MANIFEST_LIMIT_BYTES, PutManifest, Receipt, Target,
+};

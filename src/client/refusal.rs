@@ -3,6 +3,9 @@ use std::time::Duration;
 
 use super::ErrorKind;
 
+/// What to do where a tag was moved by somebody else.
+pub(super) const TAG_CHANGED: &str = "look at what it names now, and try again if that may be replaced";
+
 /// What was asked of a registry: method and URL, without credentials and without secrets in the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -57,6 +60,7 @@ impl Refusal {
             403 if self.has_code("UNAUTHORIZED") => ErrorKind::Unauthorized,
             403 => ErrorKind::Denied,
             404 | 410 => ErrorKind::NotFound,
+            409 | 412 if self.is_of_manifest() => ErrorKind::Conflict,
             408 | 429 | 500..=599 if self.status != 501 && self.status != 507 => ErrorKind::Network,
             _ => ErrorKind::Refused,
         }
@@ -86,11 +90,20 @@ impl Refusal {
             400 | 405 if self.request.method == "DELETE" => Some(
                 "the registry does not delete this way; try the digest instead of the tag, or enable deletes there",
             ),
+            409 if self.is_of_manifest() && self.request.method == "DELETE" => Some(
+                "a rule of the registry lets this tag neither move nor go; the registry's owner can change it",
+            ),
+            409 if self.is_of_manifest() => Some("the tag stays what it is; push under another tag"),
+            412 if self.is_of_manifest() => Some(TAG_CHANGED),
             413 => Some("a limit of the registry or of a proxy before it is too small for this content"),
             429 => Some("the registry limits requests; wait, or log in for a higher limit"),
             507 => Some("the registry's disk is full"),
             _ => None,
         }
+    }
+
+    fn is_of_manifest(&self) -> bool {
+        self.request.url.contains("/manifests/")
     }
 
     fn has_code(&self, code: &str) -> bool {

@@ -87,12 +87,41 @@ pub struct PutManifest {
     pub reference: Reference,
     /// More tags for the same manifest.
     pub tags: Vec<Tag>,
+    /// What the reference, where it is a tag, has to name before.
+    pub expected: Expected,
+}
+
+/// What a tag has to name for a manifest to be stored under it.
+///
+/// Layouts and bundles look at it under their lock. A registry is told by `If-Match` and `If-None-Match`; of these, ours
+/// knows both, and others may know neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Anything or nothing.
+    #[default]
+    Anything,
+    /// Nothing: the tag is not there.
+    Absent,
+    /// This digest.
+    Digest(Digest),
+}
+
+impl Expected {
+    /// Whether a tag that names `current` may name `put` from now on; where it does so already, that is what was wanted.
+    pub fn allows(&self, current: Option<&Digest>, put: &Digest) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Absent => current.is_none(),
+            Self::Digest(expected) => current.is_some_and(|current| current == expected || current == put),
+        }
+    }
 }
 
 impl PutManifest {
     /// `bytes` under `reference` and no further tag.
     pub fn new(media_type: MediaType, bytes: impl Into<Bytes>, reference: impl Into<Reference>) -> Self {
-        Self { media_type, bytes: bytes.into(), reference: reference.into(), tags: Vec::new() }
+        let (reference, tags, expected) = (reference.into(), Vec::new(), Expected::default());
+        Self { media_type, bytes: bytes.into(), reference, tags, expected }
     }
 
     /// The digest the manifest is stored under: the reference's where it is one, else the sha256 of the bytes.

@@ -22,6 +22,8 @@ pub(super) enum Exit {
     Network = 5,
     /// A plugin that a gateway cannot load was refused.
     Unloadable = 6,
+    /// A tag names something else than expected, or may not be moved; nothing was changed.
+    Conflict = 7,
 }
 
 /// The list of numbers, as `--help` shows it.
@@ -33,7 +35,8 @@ Exit codes:
   3  the named repository, tag, digest or file does not exist
   4  the registry wants credentials, or these credentials may not do it
   5  the registry cannot be reached, or broke off
-  6  a plugin that gateways cannot load was refused";
+  6  a plugin that gateways cannot load was refused
+  7  a tag names something else than expected, or is immutable; nothing was changed";
 
 /// A failure that knows its exit code and what to do next.
 #[derive(Debug)]
@@ -87,6 +90,7 @@ fn of_kind(kind: ErrorKind) -> Exit {
         ErrorKind::NotFound => Exit::NotFound,
         ErrorKind::Unauthorized | ErrorKind::Denied => Exit::Denied,
         ErrorKind::Network => Exit::Network,
+        ErrorKind::Conflict => Exit::Conflict,
         ErrorKind::Corrupt | ErrorKind::Refused | ErrorKind::Local => Exit::Failure,
     }
 }

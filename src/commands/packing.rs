@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use crate::artifact::{
     self, Layout, Limits, PackOptions, Plugin, PluginError, Verdict, examine, module_layer, pack, verdicts,
 };
-use crate::client::{BlobSource, NewImage, PutManifest};
+use crate::client::{BlobSource, Expected, NewImage, PutManifest};
 use crate::oci::{Manifest, Reference, Tag};
 
 use super::exit::{Exit, Failure};
@@ -55,6 +55,7 @@ impl Packed {
             bytes: self.image.manifest.clone().into(),
             reference,
             tags: tags.to_vec(),
+            expected: Expected::default(),
         };
         let blob = |blob: &artifact::Blob| (blob.descriptor.clone(), BlobSource::bytes(blob.bytes.clone()));
         NewImage { manifest, blobs: self.image.blobs.iter().map(blob).collect() }

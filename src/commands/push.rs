@@ -3,7 +3,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::artifact::Verdict;
-use crate::client::{self, Access, ErrorKind, Location, put_image};
+use crate::client::{self, Access, ErrorKind, Expected, Location, PutManifest, Target, put_image};
 use crate::oci::{Digest, ImageReference, Reference, Tag};
 use crate::plugin::{
     EffectivePolicy, ImageFacts, ImageKind, InitialConfig, ModuleUrl, NewWasmPlugin, PullPolicy, to_yaml,
@@ -35,6 +35,9 @@ Examples:
   # A directory with spec.yaml and README.md, somewhere else, under two tags
   hwasm-registry push ./key-auth registry.example.com/plugins/key-auth:1.0.0 --tag 1.0
 
+  # Only if nobody has moved the tag since it was looked at
+  hwasm-registry push ./key-auth plugins/key-auth:latest --if-unchanged sha256:9c2f…
+
   # The WasmPlugin resource alone, for kubectl
   hwasm-registry push ./key-auth --format json | jq -r .wasm_plugin")]
 pub(super) struct Args {
@@ -46,6 +49,12 @@ pub(super) struct Args {
     /// One more tag for the same image; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<Tag>,
+    /// Push only if the tag names this digest now, so that nobody's push in between is lost
+    #[arg(long, value_name = "DIGEST", conflicts_with = "if_absent")]
+    if_unchanged: Option<Digest>,
+    /// Push only if the tag does not exist
+    #[arg(long)]
+    if_absent: bool,
     #[command(flatten)]
     session: SessionArgs,
 }
@@ -95,8 +104,13 @@ impl Args {
         // Before anything moves: what cannot be written down afterwards is refused now.
         let pushed = Pushed::new(&image, &self.tags, packed)?;
         let target = session.image(&place, Access::Write).await?.target;
-        let new = packed.to_put(Reference::Tag(tag), &self.tags);
-        let receipt = put_image(&*target, &new, &session.copy_options()).await;
+        let mut new = packed.to_put(Reference::Tag(tag), &self.tags);
+        new.manifest.expected = self.expected();
+        let put = async {
+            check_expected(&*target, &new.manifest).await?;
+            put_image(&*target, &new, &session.copy_options()).await
+        };
+        let receipt = put.await;
         let receipt = receipt
             .map_err(|error| explain(error, packed))
             .with_context(|| format!("cannot push to `{image}`"))?;
@@ -104,6 +118,15 @@ impl Args {
             session.context.output.warn(format_args!("the registry says: {warning}"));
         }
         Ok(pushed)
+    }
+
+    /// What the tag has to name.
+    fn expected(&self) -> Expected {
+        match &self.if_unchanged {
+            Some(digest) => Expected::Digest(digest.clone()),
+            None if self.if_absent => Expected::Absent,
+            None => Expected::Anything,
+        }
     }
 
     /// The place asked for, or the plugin's own in the local registry; says what was chosen, and why.
@@ -117,6 +140,24 @@ impl Args {
         };
         with_version(session.place(text)?, packed, output)
     }
+}
+
+/// Looks at the tag before anything moves: the content is spared where the push will be refused, and a registry that
+/// knows no conditions refuses nothing itself.
+async fn check_expected(target: &dyn Target, put: &PutManifest) -> Result<(), client::Error> {
+    let Reference::Tag(tag) = &put.reference else { return Ok(()) };
+    if put.expected == Expected::Anything {
+        return Ok(());
+    }
+    let current = match target.resolve(&put.reference).await {
+        Ok(found) => Some(found.digest),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    if put.expected.allows(current.as_ref(), &put.digest()) {
+        return Ok(());
+    }
+    Err(client::Error::TagChanged { tag: tag.clone(), current })
 }
 
 /// `place`, with the plugin's version where it has no tag.

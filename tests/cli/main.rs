@@ -16,6 +16,7 @@ mod local;
 mod login;
 mod pull_by_policy;
 mod served;
+mod tags;
 mod wasmplugin;
 mod wasmplugin_directory;
 mod wasmplugin_new;

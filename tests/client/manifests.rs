@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use axum::response::IntoResponse as _;
 use http::{Method, header};
 use hwasm_registry::client::{
-    Connector, Error, ErrorKind, FetchedManifest, MANIFEST_LIMIT_BYTES, PageRequest, PageStart, PutManifest,
-    Target as _, all_repositories, all_tags,
+    Connector, Error, ErrorKind, Expected, FetchedManifest, Layout, MANIFEST_LIMIT_BYTES, PageRequest,
+    PageStart, PutManifest, Target as _, all_repositories, all_tags,
 };
 use hwasm_registry::oci::{Descriptor, Digest, MediaType, Reference, Tag, media_type};
 use serde_json::json;
@@ -145,6 +145,47 @@ async fn several_tags_take_one_request_where_the_registry_acknowledges_them() {
     old.remote().put_manifest(&manifest).await.unwrap();
     assert_eq!(old.count(&Method::PUT, "/manifests/"), 4);
     assert!(old.state.lock().unwrap().manifests.contains_key("team/a@latest"));
+}
+
+#[tokio::test]
+async fn what_is_expected_of_a_tag_is_said_to_the_registry() {
+    let (descriptor, text) = image("a", None);
+    let digest = format!("\"{}\"", descriptor.digest);
+    for (expected, if_match, if_none_match) in [
+        (Expected::Anything, None, None),
+        (Expected::Absent, None, Some("*")),
+        (Expected::Digest(descriptor.digest.clone()), Some(digest.as_str()), None),
+    ] {
+        let fake = Fake::start().await;
+        let tags = vec!["2".parse().unwrap()];
+        let manifest = PutManifest { tags, expected: expected.clone(), ..put(&text, tag("1")) };
+        fake.remote().put_manifest(&manifest).await.unwrap();
+        let log = fake.log();
+        let first =
+            if expected == Expected::Anything { descriptor.digest.to_string() } else { "1".to_owned() };
+        assert_eq!(log[0].line(), format!("PUT /v2/team/a/manifests/{first}"));
+        assert_eq!((log[0].header("if-match"), log[0].header("if-none-match")), (if_match, if_none_match));
+        assert!(
+            log[1..].iter().all(|seen| seen.header("if-match").or(seen.header("if-none-match")).is_none())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_layout_looks_at_its_tag_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::open_or_create(directory.path()).await.unwrap();
+    let ((one, first), (two, second)) = (image("a", None), image("b", None));
+    let put = |text: &str, expected| PutManifest { expected, ..put(text, tag("1")) };
+    layout.put_manifest(&put(&first, Expected::Absent)).await.unwrap();
+    for expected in [Expected::Absent, Expected::Digest(two.digest.clone())] {
+        let other = image("c", None).1;
+        let error = layout.put_manifest(&put(&other, expected)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains(&one.digest.to_string()), "{error}");
+    }
+    layout.put_manifest(&put(&second, Expected::Digest(one.digest))).await.unwrap();
+    assert_eq!(layout.resolve(&tag("1")).await.unwrap().digest, two.digest);
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ impl Bundle {
         self.put_content(&descriptor, &BlobSource::bytes(manifest.bytes.clone())).await?;
         let mut state = self.state();
         let before = state.index.clone();
-        let subject = enter(&mut state.index, manifest);
+        let subject = enter(&mut state.index, manifest)?;
         state.changed |= state.index != before;
         Ok(Receipt { digest: descriptor.digest, warnings: Vec::new(), subject })
     }

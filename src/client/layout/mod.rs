@@ -135,7 +135,7 @@ impl Layout {
         let descriptor = manifest.descriptor();
         self.blobs.put(&descriptor, &BlobSource::bytes(manifest.bytes.clone())).await?;
         let entered = manifest.clone();
-        let subject = self.change_index(move |index| enter(index, &entered)).await?;
+        let subject = self.change_index(move |index| enter(index, &entered)).await??;
         Ok(Receipt { digest: descriptor.digest, warnings: Vec::new(), subject })
     }
 

@@ -109,11 +109,27 @@ pub(in crate::client) fn check_new_manifest(manifest: &PutManifest) -> Result<()
 }
 
 /// Names a new manifest in the index, and no longer those that are reached through it.
-pub(in crate::client) fn enter(index: &mut ImageIndex, manifest: &PutManifest) -> Option<Digest> {
+///
+/// # Errors
+/// [`Error::TagChanged`] where its tag does not name what is expected; the index stays as it is.
+pub(in crate::client) fn enter(
+    index: &mut ImageIndex,
+    manifest: &PutManifest,
+) -> Result<Option<Digest>, Error> {
+    check_expected(index, manifest)?;
     index.put(&manifest.descriptor(), &manifest.all_tags());
-    let parsed = Manifest::parse(&manifest.media_type, &manifest.bytes).ok()?;
+    let Ok(parsed) = Manifest::parse(&manifest.media_type, &manifest.bytes) else { return Ok(None) };
     index.drop_untagged(parsed.children());
-    parsed.subject.map(|subject| subject.digest)
+    Ok(parsed.subject.map(|subject| subject.digest))
+}
+
+fn check_expected(index: &ImageIndex, manifest: &PutManifest) -> Result<(), Error> {
+    let Reference::Tag(tag) = &manifest.reference else { return Ok(()) };
+    let current = index.find(&manifest.reference).map(|found| &found.digest);
+    if manifest.expected.allows(current, &manifest.digest()) {
+        return Ok(());
+    }
+    Err(Error::TagChanged { tag: tag.clone(), current: current.cloned() })
 }
 
 /// Every digest that the index leads to: manifests, their children, configurations and layers. None where one of the

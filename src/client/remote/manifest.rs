@@ -9,7 +9,7 @@ use super::scope::Scope;
 use super::transport::Reply;
 use crate::client::layout::check_new_manifest;
 use crate::client::verify::verify_digest;
-use crate::client::{Error, FetchedManifest, MANIFEST_LIMIT_BYTES, PutManifest, Receipt};
+use crate::client::{Error, Expected, FetchedManifest, MANIFEST_LIMIT_BYTES, PutManifest, Receipt};
 use crate::oci::{Descriptor, Digest, Manifest, MediaType, Reference, Tag, media_type};
 
 pub(super) const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -65,10 +65,15 @@ impl Remote {
     }
 
     /// One PUT names all tags where the registry knows how (distribution-spec's draft of `end-7b`); another for each
-    /// tag that its answer leaves out.
+    /// tag that its answer leaves out. Where one tag has to name what is expected, it is put under that, the others besides.
     async fn put_under_all(&self, manifest: &PutManifest, tags: &[Tag]) -> Result<Receipt, Error> {
-        let by_digest = Reference::Digest(manifest.digest());
-        let (mut receipt, done) = self.put_under(manifest, &by_digest, tags).await?;
+        let (first, tags) = match (&manifest.expected, &manifest.reference) {
+            (Expected::Anything, _) | (_, Reference::Digest(_)) => {
+                (Reference::Digest(manifest.digest()), tags)
+            }
+            (_, by_tag) => (by_tag.clone(), &tags[1..]),
+        };
+        let (mut receipt, done) = self.put_under(manifest, &first, tags).await?;
         for tag in tags.iter().filter(|tag| !done.contains(*tag)) {
             let (one, _) = self.put_under(manifest, &Reference::Tag(tag.clone()), &[]).await?;
             let news = one.warnings.into_iter().filter(|warning| !receipt.warnings.contains(warning));
@@ -89,6 +94,9 @@ impl Remote {
             .manifest_call(Method::PUT, reference)
             .with_header(header::CONTENT_TYPE, manifest.media_type.as_str())
             .with_body(manifest.bytes.clone());
+        if *reference == manifest.reference {
+            call = expecting(call, &manifest.expected);
+        }
         if !tags.is_empty() {
             call.url.query_pairs_mut().extend_pairs(tags.iter().map(|tag| ("tag", tag.as_str())));
         }
@@ -138,6 +146,15 @@ impl Remote {
         let name = self.repository.as_str();
         let on_hub = matches!(self.registry.host().as_str(), "docker.io" | "index.docker.io");
         if on_hub && !name.contains('/') { format!("library/{name}") } else { name.to_owned() }
+    }
+}
+
+/// `call`, to be done only where its tag names what is expected (RFC 9110, sections 13.1.1 and 13.1.2).
+fn expecting(call: Call, expected: &Expected) -> Call {
+    match expected {
+        Expected::Anything => call,
+        Expected::Absent => call.with_header(header::IF_NONE_MATCH, "*"),
+        Expected::Digest(digest) => call.with_header(header::IF_MATCH, &format!("\"{digest}\"")),
     }
 }
 
