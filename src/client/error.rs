@@ -2,7 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{NetworkFailure, Refusal, Request, refusal};
-use crate::oci::{Digest, ManifestError, MediaType, Tag};
+use crate::oci::{Digest, ManifestError, MediaType, RegistryHost, Tag};
 
 /// Why content did not move. [`Error::kind`] sorts it; [`Error::hint`] says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,14 @@ pub enum Error {
         request: Box<Request>,
         /// What is wrong with the answer.
         problem: String,
+    },
+    /// The registry is of another kind than ours, and does not tell this.
+    #[error("registry `{registry}` has no {what} to tell of")]
+    Lacks {
+        /// The registry.
+        registry: RegistryHost,
+        /// Such as `events`.
+        what: &'static str,
     },
     /// Content is not what its digest says.
     #[error("content hashes to `{actual}`, expected `{expected}`")]
@@ -155,6 +163,7 @@ impl Error {
                 ErrorKind::Local
             }
             Self::Protocol { .. }
+            | Self::Lacks { .. }
             | Self::UnknownManifest { .. }
             | Self::TooLarge { .. }
             | Self::Manifest { .. }
@@ -172,6 +181,7 @@ impl Error {
             }
             Self::Changed(_) => Some("run the command again"),
             Self::TagChanged { .. } => Some(refusal::TAG_CHANGED),
+            Self::Lacks { .. } => Some("a registry that runs as `hwasm-registry serve` has it"),
             Self::Protocol { .. } => Some("this address may not be an OCI registry; check host and port"),
             _ => None,
         }

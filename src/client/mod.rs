@@ -50,7 +50,10 @@ pub use network_failure::{NetworkCause, NetworkFailure};
 pub use page::{Cursor, Page, PageRequest, PageStart, all_repositories, all_tags};
 pub use progress::{BlobOutcome, Progress, Unwatched};
 pub use refusal::{Refusal, Request};
-pub use remote::{Event, Events, Login, Registry, Remote, RetryPolicy, WebClient, login, logout};
+pub use remote::{
+    Event, EventPage, Events, Login, Notice, Registry, Remote, RetryPolicy, TagChange, WebClient, login,
+    logout,
+};
 pub use source::BlobSource;
 pub use target::{
     Answer, ByteStream, Expected, FetchedManifest, MANIFEST_LIMIT_BYTES, PutManifest, Receipt, Target,

@@ -93,13 +93,20 @@ impl Refusal {
             409 if self.is_of_manifest() && self.request.method == "DELETE" => Some(
                 "a rule of the registry lets this tag neither move nor go; the registry's owner can change it",
             ),
-            409 if self.is_of_manifest() => Some("the tag stays what it is; push under another tag"),
+            409 if self.is_of_manifest() => Some("the tag stays what it is; use another tag"),
             412 if self.is_of_manifest() => Some(TAG_CHANGED),
             413 => Some("a limit of the registry or of a proxy before it is too small for this content"),
             429 => Some("the registry limits requests; wait, or log in for a higher limit"),
             507 => Some("the registry's disk is full"),
             _ => None,
         }
+    }
+
+    /// Whether there is nothing at the URL, rather than no such content.
+    pub(super) fn is_of_no_page(&self) -> bool {
+        matches!(self.status, 404 | 405 | 501)
+            && !self.has_code("MANIFEST_UNKNOWN")
+            && !self.has_code("NAME_UNKNOWN")
     }
 
     fn is_of_manifest(&self) -> bool {

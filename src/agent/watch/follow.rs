@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::agent::Puller;
-use crate::client::{self, ErrorKind, Event};
+use crate::client::{self, ErrorKind, Event, Notice};
 use crate::oci::RegistryHost;
 
 /// Pause before a registry whose events broke off is asked again; it doubles with each failure.
@@ -26,6 +26,16 @@ pub(super) enum News {
     Event(Event),
 }
 
+impl News {
+    fn of(notice: Notice) -> Option<Self> {
+        match notice {
+            Notice::Started | Notice::StartedLate => Some(Self::Live),
+            Notice::Event(event) => Some(Self::Event(event)),
+            Notice::Unknown => None,
+        }
+    }
+}
+
 /// Listens to one registry for as long as somebody listens to us.
 pub(super) async fn follow(
     puller: Arc<Puller>,
@@ -37,9 +47,9 @@ pub(super) async fn follow(
         let pause = match puller.events(&host, last).await {
             Ok(mut events) => {
                 failures = 0;
-                while let Ok(Some(event)) = events.next().await {
+                while let Ok(Some(notice)) = events.next().await {
                     last = events.last_id();
-                    let news = if event == Event::Started { News::Live } else { News::Event(event) };
+                    let Some(news) = News::of(notice) else { continue };
                     if tell.send((host.clone(), news)).await.is_err() {
                         return;
                     }

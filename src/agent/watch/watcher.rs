@@ -156,19 +156,21 @@ impl Watch {
                 self.look_at_those(|watched| watched.host() == Some(host));
             }
             News::Silent => listening.is_live = false,
-            News::Event(Event::TagMoved { repository, tag, digest }) => {
-                let tag = Reference::Tag(tag);
-                let names_it = |watched: &&Watched| {
-                    watched.pull.url.image().is_some_and(|image| {
-                        image.registry == *host && image.repository == repository && image.reference() == tag
-                    })
-                };
-                let plugins: Vec<Watched> = self.watched.iter().filter(names_it).cloned().collect();
-                for watched in plugins {
-                    self.note(&watched, Some(&digest.to_string())).await;
-                }
-            }
-            News::Event(_) => {}
+            News::Event(event) => self.hear_of(host, &event).await,
+        }
+    }
+
+    async fn hear_of(&mut self, host: &RegistryHost, event: &Event) {
+        let Some((tag, digest)) = event.tag_move() else { return };
+        let (repository, tag) = (&event.repository, Reference::Tag(tag.clone()));
+        let names_it = |watched: &&Watched| {
+            watched.pull.url.image().is_some_and(|image| {
+                image.registry == *host && image.repository == *repository && image.reference() == tag
+            })
+        };
+        let plugins: Vec<Watched> = self.watched.iter().filter(names_it).cloned().collect();
+        for watched in plugins {
+            self.note(&watched, Some(&digest.to_string())).await;
         }
     }
 

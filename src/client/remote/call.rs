@@ -11,7 +11,8 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long the answer to a write may take: registries hash and move what they got before they answer.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_mins(5);
 /// Query parameters that are no secrets; the values of all others are left out of messages.
-const PUBLIC_PARAMETERS: [&str; 8] = ["digest", "from", "last", "mount", "n", "scope", "service", "tag"];
+const PUBLIC_PARAMETERS: [&str; 9] =
+    ["after", "digest", "from", "last", "mount", "n", "scope", "service", "tag"];
 
 /// A request that can be sent any number of times.
 ///

@@ -1,7 +1,8 @@
 //! A registry and its repositories, by the OCI distribution protocol (distribution-spec 1.1.1); and files of web servers.
 //!
 //! From the wire up: `transport` sends one request, `auth` answers challenges, `retry` decides about trying again,
-//! [`Registry`] joins the three, and `manifest`, `blob`, `upload`, `referrers` and `list` are the protocol's verbs.
+//! [`Registry`] joins the three, and `manifest`, `blob`, `upload`, `referrers` and `list` are the protocol's verbs. `history` and
+//! `events` ask for what only registries like ours tell.
 
 mod address;
 mod auth;
@@ -9,6 +10,7 @@ mod blob;
 mod call;
 mod events;
 mod fleet;
+mod history;
 mod list;
 mod login;
 mod manifest;
@@ -24,7 +26,8 @@ mod web_client;
 
 use std::sync::Arc;
 
-pub use events::{Event, Events};
+pub use events::{Event, EventPage, Events, Notice};
+pub use history::TagChange;
 pub use login::{Login, login, logout};
 pub use registry::Registry;
 pub use retry::RetryPolicy;

@@ -105,6 +105,20 @@ impl Registry {
         self.send_once(call, scope).await
     }
 
+    /// That the registry has no `what`, which ours has.
+    pub(super) fn lacks(&self, what: &'static str) -> Error {
+        Error::Lacks { registry: self.host.clone(), what }
+    }
+
+    /// The same where `error` is the answer of a registry that never heard of it, else `error`.
+    pub(super) fn lacking(&self, what: &'static str, error: Error) -> Error {
+        match error {
+            Error::Refused(refusal) if refusal.is_of_no_page() => self.lacks(what),
+            Error::Protocol { .. } => self.lacks(what),
+            error => error,
+        }
+    }
+
     async fn send_once(&self, call: &Call, scope: &Scope) -> Result<Reply, Error> {
         let shown = self.auth_for(&call.url, scope).await?;
         let mut reply = self.noted(self.transport.send(call, shown.as_ref()).await)?;
