@@ -7,8 +7,8 @@ use super::context::Context;
 use super::exit::{self, EXIT_CODES};
 use super::output::{Output, OutputArgs, ReaderGone};
 use super::{
-    agent, completions, config, copy, delete, explain, fleet, inspect, list, login, logout, pack, pull, push,
-    serve, tag, wasmplugin,
+    agent, completions, config, copy, delete, events, explain, fleet, history, inspect, list, login, logout,
+    pack, pull, push, rollback, serve, tag, wasmplugin,
 };
 
 /// From plugin.wasm to a running Envoy gateway: packs, checks, stores and serves proxy-wasm plugins as OCI images
@@ -35,6 +35,9 @@ enum Command {
     List(list::Args),
     Tag(tag::Args),
     Delete(delete::Args),
+    History(history::Args),
+    Rollback(rollback::Args),
+    Events(events::Args),
     Copy(copy::Args),
     #[command(name = "wasmplugin")]
     WasmPlugin(wasmplugin::Args),
@@ -72,6 +75,9 @@ impl Command {
             Self::List(args) => args.run(context).await,
             Self::Tag(args) => args.run(context).await,
             Self::Delete(args) => args.run(context).await,
+            Self::History(args) => args.run(context).await,
+            Self::Rollback(args) => args.run(context).await,
+            Self::Events(args) => args.run(context).await,
             Self::Copy(args) => args.run(context).await,
             Self::WasmPlugin(args) => args.run(context).await,
             Self::Explain(args) => args.run(context),

@@ -161,6 +161,15 @@ impl Output {
         self.raw(format!("{text}\n").as_bytes())
     }
 
+    /// Prints one of many results: a line of text, or one JSON document on a line.
+    pub(super) fn line(&self, report: &impl Report) -> anyhow::Result<()> {
+        let text = match self.format {
+            Format::Json => serde_json::to_string(report)?,
+            Format::Text | Format::Github => report.text(self.paint),
+        };
+        self.raw(format!("{text}\n").as_bytes())
+    }
+
     /// The result in the format asked for, without the last line break.
     pub(super) fn render(&self, report: &impl Report) -> anyhow::Result<String> {
         match self.format {

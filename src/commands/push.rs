@@ -1,4 +1,3 @@
-use anyhow::Context as _;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -16,6 +15,7 @@ use super::output::{Output, Paint, Report};
 use super::packing::{Packed, PackingArgs};
 use super::place::Place;
 use super::session::{Session, SessionArgs, with_session};
+use super::tagged::next_version;
 use super::verdicts::{refused_by_a_gateway, verdict_section};
 use super::wasmplugin::image_facts;
 
@@ -110,14 +110,32 @@ impl Args {
             check_expected(&*target, &new.manifest).await?;
             put_image(&*target, &new, &session.copy_options()).await
         };
-        let receipt = put.await;
-        let receipt = receipt
-            .map_err(|error| explain(error, packed))
-            .with_context(|| format!("cannot push to `{image}`"))?;
+        let receipt = match put.await {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                let suggestion = self.suggestion(&*target, &image, &error).await;
+                let error = explain(error, packed, suggestion);
+                return Err(error.context(format!("cannot push to `{image}`")));
+            }
+        };
         for warning in &receipt.warnings {
             session.context.output.warn(format_args!("the registry says: {warning}"));
         }
         Ok(pushed)
+    }
+
+    /// What to do where a version is taken for good: a refusal, and not for what was expected of it.
+    async fn suggestion(
+        &self,
+        target: &dyn Target,
+        image: &ImageReference,
+        error: &client::Error,
+    ) -> Option<String> {
+        let taken = error.status() == Some(409) || self.expected() == Expected::Anything;
+        let tag = image.tag.as_ref().filter(|_| taken && error.kind() == ErrorKind::Conflict)?;
+        let next = next_version(target, tag).await?;
+        let (registry, repository) = (&image.registry, &image.repository);
+        Some(format!("push it as the next free version, `{registry}/{repository}:{next}`"))
     }
 
     /// What the tag has to name.
@@ -192,8 +210,13 @@ fn named_image(place: &Place) -> anyhow::Result<(ImageReference, Tag)> {
     }
 }
 
-/// A refusal of a plugin that gateways cannot load has an exit code of its own.
-fn explain(error: client::Error, packed: &Packed) -> anyhow::Error {
+/// A refusal of a plugin that gateways cannot load has an exit code of its own; one of a version, advice.
+fn explain(error: client::Error, packed: &Packed, suggestion: Option<String>) -> anyhow::Error {
+    if let Some(suggestion) = suggestion {
+        let failure =
+            Failure::new(Exit::Conflict, "this version is taken, and the registry does not move it");
+        return anyhow::Error::new(error).context(failure.advise(suggestion));
+    }
     let unloadable = refused_by_a_gateway(&packed.verdicts) || !packed.plugin.info().problems().is_empty();
     let refused = error.kind() == ErrorKind::Refused && error.status() == Some(400);
     if unloadable && refused {

@@ -5,7 +5,9 @@ use tokio::sync::OnceCell;
 
 use crate::agent::{Pull, PullerOptions};
 use crate::artifact::Agent;
-use crate::client::{Access, Connector, CopyOptions, Credentials, Image, Location, Options, Registry};
+use crate::client::{
+    Access, Connector, CopyOptions, Credentials, Image, Location, Options, Registry, Remote,
+};
 use crate::config::Config;
 use crate::oci::{ImageReference, RegistryHost};
 
@@ -132,6 +134,24 @@ impl<'a> Session<'a> {
                 Ok(connector.image(&location, access).await?)
             }
         }
+    }
+
+    /// The repository that `place` is in, which has to be a registry's.
+    pub(super) async fn remote(&self, place: &Place) -> anyhow::Result<Remote> {
+        let (host, image) = match place {
+            Place::Local(image) => (None, image),
+            Place::At(Location::Registry(image)) => (Some(&image.registry), image),
+            Place::At(_) => {
+                let message = format!("`{place}` is not in a registry; only those remember what tags named");
+                return Err(Failure::new(Exit::Usage, message).into());
+            }
+        };
+        Ok(self.registry(host).await?.repository(&image.repository))
+    }
+
+    /// Whether the local registry is this command's own, which nobody else reaches.
+    pub(super) async fn serves_itself(&self) -> anyhow::Result<bool> {
+        Ok(self.local.get_or_try_init(|| self.reach()).await?.is_own())
     }
 
     /// The registry at `host`, or the local one.

@@ -1,6 +1,17 @@
 use comfy_table::{Table, presets};
 
+use crate::oci::Digest;
+
 use super::output::Paint;
+
+/// How many hex digits of a digest tell it from others at a glance.
+const SHORT_HEX: usize = 12;
+
+/// The beginning of a digest.
+pub(super) fn short(digest: &Digest) -> String {
+    let hex: String = digest.hex().chars().take(SHORT_HEX).collect();
+    format!("{}:{hex}", digest.algorithm().name())
+}
 
 /// Columns under titles, without lines. Every row has as many cells as there are titles.
 pub(super) fn table<const N: usize>(

@@ -1,6 +1,6 @@
 use crate::home::Home;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 19] = [
     "serve",
     "push",
     "pull",
@@ -9,6 +9,9 @@ const COMMANDS: [&str; 16] = [
     "list",
     "tag",
     "delete",
+    "history",
+    "rollback",
+    "events",
     "copy",
     "wasmplugin",
     "explain",

@@ -6,6 +6,7 @@
 mod agent;
 mod config;
 mod copy;
+mod events;
 mod exit_codes;
 mod explain;
 mod fleet;
