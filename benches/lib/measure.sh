@@ -5,13 +5,6 @@ ACCEPT='Accept: application/vnd.oci.image.manifest.v1+json'
 
 declare -A MANIFEST BLOB_1MB BLOB_10MB
 
-build_release() {
-    cargo build --release --locked --bin hwasm-registry
-    # The path of the load client ends in a hash that only cargo knows.
-    LOAD="$(cargo bench --locked --bench load --no-run --message-format=json |
-        jq -r 'select(.target.name == "load" and .executable) | .executable')"
-}
-
 load() {
     "${CLIENT_CPU[@]}" "$LOAD" "$@"
 }
