@@ -8,20 +8,20 @@ mod agent_name;
 mod client_kind;
 mod config;
 mod convergence;
-mod fleet;
 mod inferred_policy;
 mod ledger;
 mod ledger_writer;
 mod reader;
+mod view;
 
 pub use agent_name::AgentName;
 pub use client_kind::ClientKind;
 pub use config::{AddressDetail, Config};
 pub use convergence::Convergence;
-pub use fleet::{Fleet, FleetRow};
 pub use inferred_policy::{Confidence, InferredPolicy, PolicyGuess};
 pub use ledger::{Ledger, LedgerCounts, Noted};
 pub use ledger_writer::LedgerWriter;
 pub use reader::Reader;
+pub use view::{Fleet, FleetRow};
 
 pub use crate::storage::{PullFilter, PullRead};

@@ -114,7 +114,7 @@ impl Metadata {
                     put_resolve(&mut tx, (agent, record), reference, (digest, *status)).await?;
                 }
                 PullRead::Layer { digest, bytes } => {
-                    put_layer(&mut tx, (agent, record), digest, *bytes).await?
+                    put_layer(&mut tx, (agent, record), digest, *bytes).await?;
                 }
                 PullRead::Module { reference, bytes } => {
                     put_module(&mut tx, (agent, record), reference, *bytes).await?;
