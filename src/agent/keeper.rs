@@ -12,8 +12,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use super::tending::{DuePull, Now, Served, Tending};
 use super::{
     Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Live, Moved, OnFailedPull,
-    PluginStatus, Publisher, Pull, PullSecret, PullSecretError, Pulled, Resource, ResourceState, Watched,
-    WatchedDirectory,
+    PluginStatus, Publisher, Pull, PullSecret, PullSecretError, Pulled, ReportedPlugin, Resource,
+    ResourceState, Watched, WatchedDirectory,
 };
 use crate::gateway::{ExcludedReport, Line};
 use crate::plugin::FailStrategy;
@@ -70,7 +70,7 @@ pub struct AgentStatus {
     /// The gateway's line.
     pub line: Line,
     /// The plugins, in the chain's order.
-    pub plugins: Vec<PluginStatus>,
+    pub plugins: Vec<ReportedPlugin>,
     /// The plugins that the gateway does not run, and why.
     pub excluded: Vec<ExcludedReport>,
     /// Files that are not in order; what they said before counts.
@@ -91,7 +91,9 @@ impl StatusReader {
     /// How it is doing now.
     pub fn read(&self) -> AgentStatus {
         let KeptStatus { plugins, excluded, files } = self.kept.borrow().clone();
-        AgentStatus { line: self.line, plugins, excluded, files, envoys: self.envoys.list() }
+        let envoys = self.envoys.list();
+        let plugins = plugins.into_iter().map(|plugin| ReportedPlugin::of(plugin, &envoys)).collect();
+        AgentStatus { line: self.line, plugins, excluded, files, envoys }
     }
 }
 

@@ -22,6 +22,7 @@ mod fetch;
 mod file_marks;
 mod keeper;
 mod on_failed_pull;
+mod plugin_delivery;
 mod secret_files;
 mod simulation;
 mod tending;
@@ -45,6 +46,7 @@ pub use fetch::{
 };
 pub use keeper::{AgentStatus, Keeper, Keeping, StatusReader};
 pub use on_failed_pull::{OnFailedPull, UnknownOnFailedPull};
+pub use plugin_delivery::{PluginDelivery, ReportedPlugin};
 pub use simulation::{Endpoint, Event, FakeImage, FakeRegistry, Outcome, Running, Simulation, Step};
 pub use tending::{LastPull, PluginState, PluginStatus};
 pub use watch::{Moved, TagWatcher, Watched};

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::agent::{Limits, PluginState, PullAction, Reason};
+use crate::agent::{Limits, PluginDelivery, PluginState, PullAction, Reason};
 use crate::gateway::GatewaySettings;
 
 /// A keeper at work on a directory of its own, with a registry that is played.
@@ -55,7 +55,7 @@ impl Play {
         for _ in 0..200 {
             let now = self.status.read();
             let states: Vec<(&str, PluginState)> =
-                now.plugins.iter().map(|plugin| (plugin.name.as_str(), plugin.state)).collect();
+                now.plugins.iter().map(|plugin| (plugin.plugin.name.as_str(), plugin.plugin.state)).collect();
             if states == expected {
                 return;
             }
@@ -111,7 +111,8 @@ async fn one_bad_plugin_holds_up_no_other() {
         .await;
     let status = play.status.read();
     assert_eq!(status.files.len(), 1);
-    assert_eq!(status.plugins[0].last_pull.as_ref().unwrap().outcome, "there is no such image");
+    assert_eq!(status.plugins[0].envoys, PluginDelivery::default(), "no Envoy is there");
+    assert_eq!(status.plugins[0].plugin.last_pull.as_ref().unwrap().outcome, "there is no such image");
     play.end().await;
 }
 
@@ -127,7 +128,7 @@ async fn what_has_moved_is_resolved_again_if_it_is_watched() {
         ["oci://r.io/a:1"]
     );
     for plugin in play.status.read().plugins {
-        play.tell.send(Moved { resource: plugin.resource, names: None }).await.unwrap();
+        play.tell.send(Moved { resource: plugin.plugin.resource, names: None }).await.unwrap();
     }
     for _ in 0..100 {
         if play.pulled.lock().unwrap().len() > 2 {

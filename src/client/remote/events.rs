@@ -45,15 +45,17 @@ pub enum Notice {
     Unknown,
 }
 
-/// Something that happened to content.
+/// Something that happened to content. What a registry leaves out is empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Its number: greater than those of all before it.
+    #[serde(default)]
     pub id: u64,
     /// What happened: `manifest-pushed`, `tag-moved`, `tag-deleted`, `manifest-deleted`, or what a later version knows.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub kind: String,
     /// When, in RFC 3339 and UTC.
+    #[serde(default)]
     pub time: String,
     /// Where.
     pub repository: RepositoryName,
@@ -64,6 +66,7 @@ pub struct Event {
     /// What the tag named before, or what was deleted.
     pub previous: Option<Digest>,
     /// Who did it.
+    #[serde(default)]
     pub actor: String,
 }
 
@@ -189,8 +192,14 @@ impl Message {
             "" => None,
             "start" => Some(Notice::Started),
             "gap" => Some(Notice::StartedLate),
-            _ => Some(serde_json::from_str(&self.data).map_or(Notice::Unknown, Notice::Event)),
+            kind => Some(self.event(kind).map_or(Notice::Unknown, Notice::Event)),
         }
+    }
+
+    /// The event in the data, of the kind and number that the message says.
+    fn event(&self, kind: &str) -> Option<Event> {
+        let event: Event = serde_json::from_str(&self.data).ok()?;
+        Some(Event { id: self.id.unwrap_or(event.id), kind: kind.to_owned(), ..event })
     }
 }
 
@@ -224,6 +233,10 @@ mod tests {
             let read = read(&["id: 7", &format!("event: {kind}"), &data]);
             assert_eq!(read, (Some(7), Some(Notice::Event(event(kind)))));
         }
+        let least = read(&["id: 8", "event: tag-moved", "data: {\"repository\":\"a/b\"}"]).1;
+        assert!(
+            matches!(least, Some(Notice::Event(Event { id: 8, kind, tag: None, .. })) if kind == TAG_MOVED)
+        );
         assert_eq!(read(&["id:9", "event:gap", "data: {}"]), (Some(9), Some(Notice::StartedLate)));
         assert_eq!(read(&["id: 9", "event: start", "data: {}"]), (Some(9), Some(Notice::Started)));
         assert_eq!(read(&["event: tag-moved", "data: {\"tag\":null}"]), (None, Some(Notice::Unknown)));

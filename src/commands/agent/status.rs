@@ -61,6 +61,14 @@ impl Serialize for Said {
     }
 }
 
+/// How many Envoys took a plugin, of how many.
+fn taken(envoys: &Value) -> String {
+    let [accepted, rejected, waiting] =
+        ["accepted", "rejected", "waiting"].map(|count| envoys[count].as_u64().unwrap_or_default());
+    let refused = if rejected > 0 { format!(", {rejected} refused") } else { String::new() };
+    format!("{accepted} of {}{refused}", accepted + rejected + waiting)
+}
+
 impl Report for Said {
     fn text(&self, paint: Paint) -> String {
         let list = |key: &str| self.0[key].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -73,13 +81,14 @@ impl Report for Said {
                 text(&plugin["policy"]),
                 short(&plugin["wantedManifest"]),
                 short(&plugin["running"]["manifest"]),
+                taken(&plugin["envoys"]),
                 plugin["nextPullSecs"].as_u64().map_or_else(|| "-".to_owned(), |secs| format!("{secs} s")),
                 text(&plugin["lastPull"]["outcome"]),
             ]
         });
         let mut parts = vec![table(
             paint,
-            ["plugin", "state", "policy", "wanted", "running", "next pull", "last pull"],
+            ["plugin", "state", "policy", "wanted", "running", "envoys", "next pull", "last pull"],
             plugins,
         )];
         let envoys = list("envoys").iter().flat_map(|envoy| {
