@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
-use super::tending::{DuePull, Now, Served, Tending};
+use super::tended::{DuePull, Now, Served};
+use super::tending::Tending;
 use super::{
     Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Live, Moved, OnFailedPull,
     PluginStatus, Publisher, Pull, PullSecret, PullSecretError, Pulled, ReportedPlugin, Resource,

@@ -23,8 +23,10 @@ mod file_marks;
 mod keeper;
 mod on_failed_pull;
 mod plugin_delivery;
+mod plugin_status;
 mod secret_files;
 mod simulation;
+mod tended;
 mod tending;
 mod watch;
 mod watched_directory;
@@ -47,8 +49,8 @@ pub use fetch::{
 pub use keeper::{AgentStatus, Keeper, Keeping, StatusReader};
 pub use on_failed_pull::{OnFailedPull, UnknownOnFailedPull};
 pub use plugin_delivery::{PluginDelivery, ReportedPlugin};
+pub use plugin_status::{LastPull, PluginState, PluginStatus};
 pub use simulation::{Endpoint, Event, FakeImage, FakeRegistry, Outcome, Running, Simulation, Step};
-pub use tending::{LastPull, PluginState, PluginStatus};
 pub use watch::{Moved, TagWatcher, Watched};
 pub use watched_directory::{FileFault, WatchedDirectory};
 pub use xds::{

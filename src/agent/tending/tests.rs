@@ -1,6 +1,9 @@
+use std::time::{Duration, SystemTime};
+
 use super::*;
-use crate::agent::{Installation, PullAction, PullSecrets, Reason};
+use crate::agent::{Installation, PluginState, PullAction, PullSecrets, Reason};
 use crate::gateway::{GatewaySettings, Line};
+use crate::oci::Digest;
 use crate::plugin::{ReadLimits, Resources};
 
 const NAME: &str = "extensions.istio.io/wasmplugin/higress-system.a";
