@@ -109,6 +109,19 @@ async fn a_fetch_a_resolve_and_a_moved_tag_are_told_apart() {
 }
 
 #[tokio::test]
+async fn what_was_given_last_counts_though_it_was_given_before() {
+    let server = Server::start().await;
+    let (one, two) = (Image::new(1), Image::new(2));
+    for image in [&one, &two, &one] {
+        server.push("plugins/a", "v1", image).await;
+        istio(&server).resolve("v1").await;
+    }
+    let seen = rows(&server, "", |rows| rows.first().is_some_and(|row| row["resolves"] == 3)).await;
+    assert_eq!((field(&seen[0], "digest"), field(&seen[0], "state")), (&*one.digest, "resolved"));
+    server.stopped().await;
+}
+
+#[tokio::test]
 async fn a_layer_counts_through_an_index_and_only_when_it_was_sent_whole() {
     let server = Server::start().await;
     let image = Image::new(1);

@@ -196,6 +196,7 @@ async fn ensure_agent(connection: &mut SqliteConnection, record: &PullRecord) ->
     Ok(id)
 }
 
+/// Reads are written in the order in which their kinds first came, so a later one may stand there already.
 async fn put_resolve(
     connection: &mut SqliteConnection,
     (agent, record): (i64, &PullRecord),
@@ -206,7 +207,8 @@ async fn put_resolve(
         "INSERT INTO pulls (agent_id, repository, reference, first_us, last_us, resolves, status, digest, fetches, bytes)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)
          ON CONFLICT DO UPDATE SET last_us = max(last_us, excluded.last_us), resolves = resolves + excluded.resolves,
-         status = excluded.status, digest = coalesce(excluded.digest, digest)",
+         status = iif(excluded.last_us < last_us, status, excluded.status),
+         digest = iif(excluded.last_us < last_us, digest, coalesce(excluded.digest, digest))",
     )
     .bind(agent)
     .bind(record.repository.as_str())
