@@ -78,9 +78,8 @@ impl PullNote {
         let Self { reader, repository, what } = self;
         match what {
             What::Manifest(reference) => {
-                let digest = text(response.headers(), &DOCKER_CONTENT_DIGEST);
-                let digest = digest.and_then(|digest| digest.parse().ok());
-                let read = PullRead::Manifest { reference, digest, status: status.as_u16() };
+                let (digest, status) = (given(response), status.as_u16());
+                let read = PullRead::Manifest { reference, digest, status };
                 ledger.note(Noted { reader, repository, read });
             }
             What::Layer(digest) if is_read && status == StatusCode::OK => {
@@ -98,6 +97,12 @@ impl PullNote {
             What::Layer(_) | What::Module(_) => {}
         }
     }
+}
+
+/// The manifest of an answer; one that only says that the client has it (304) names it by its entity tag.
+fn given(response: &Response) -> Option<Digest> {
+    let named = text(response.headers(), &DOCKER_CONTENT_DIGEST);
+    named.or(text(response.headers(), &header::ETAG))?.trim_matches('"').parse().ok()
 }
 
 fn length(response: &Response) -> u64 {

@@ -118,6 +118,13 @@ async fn what_was_given_last_counts_though_it_was_given_before() {
     }
     let seen = rows(&server, "", |rows| rows.first().is_some_and(|row| row["resolves"] == 3)).await;
     assert_eq!((field(&seen[0], "digest"), field(&seen[0], "state")), (&*one.digest, "resolved"));
+
+    let etag = format!("\"{}\"", one.digest);
+    let request = server.request(Method::GET, "/v2/plugins/a/manifests/v1").header("hwasm-node-id", "knows");
+    let answer = request.header(header::IF_NONE_MATCH, etag).send().await.expect("an answer");
+    assert_eq!(answer.status(), 304);
+    let seen = rows(&server, "", |rows| rows.len() == 2).await;
+    assert_eq!((field(&seen[1], "agent"), field(&seen[1], "state")), ("knows", "resolved"));
     server.stopped().await;
 }
 
