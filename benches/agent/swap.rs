@@ -15,7 +15,8 @@ use crate::registry::Repository;
 use crate::streams::{Heard, Stream};
 use crate::times::Times;
 
-/// Rest after a swap, in which the old module is taken down.
+/// Rest before and after a swap: what went before it, be it the packing of a new module or the old one's end, is not its
+/// cost.
 const REST: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -124,6 +125,7 @@ impl Bench {
         let scratch = tempfile::tempdir()?;
         let image = module.image(&scratch.path().join("plugin.wasm"))?;
         image.push_blobs(&self.repository).await?;
+        sleep(REST).await;
         image.put_manifest(&self.repository, "p0").await?;
         let pushed = Instant::now();
         swaps.agent.push(self.gateway.answers_with(&module.header).await? - pushed);
