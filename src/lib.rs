@@ -8,8 +8,9 @@
 //! | 5 | [`config`] | file < environment < flags, validated once |
 //! | 4 | [`server`] | HTTP in, HTTP out |
 //! | 3 | [`agent`] | keeps a gateway's modules current and serves them to its Envoys |
+//! | 3 | [`fleet`] | who pulled what, under which policy, and what they run now |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
-//! | 2 | [`fleet`] | who pulled what, under which policy, and what they run now |
+//! | 2 | [`policy`] | when an agent asks for a module again, and what runs meanwhile |
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
 //! | 2 | [`gateway`] | what a `WasmPlugin` does in a gateway |
 //! | 1 | [`storage`] | where bytes and facts rest |
@@ -27,6 +28,7 @@ pub mod fleet;
 pub mod gateway;
 pub mod oci;
 pub mod plugin;
+pub mod policy;
 pub mod registry;
 pub mod server;
 pub mod storage;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Credentials, RetryPolicy};
 use crate::oci::{ImageReferenceError, RegistryHost};
 
-use super::{CacheLimits, Moment, PullerOptions};
+use super::{CacheLimits, PullerOptions};
+use crate::policy::Moment;
 
 /// How an agent keeps modules: the `[agent]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Flavour;
 
     #[test]
     fn a_section_says_units_and_leaves_the_rest_as_it_is() {
@@ -102,6 +104,7 @@ mod tests {
         let options = config.puller_options(Credentials::Anonymous).unwrap();
         assert!(options.plain_http.contains(&"r.io:5000".parse().unwrap()));
         assert_eq!(options.timeout, Duration::from_secs(30));
+        assert_eq!(options.retry.attempts, Flavour::Ours.attempts().oci, "the simulation tries as often");
         let wrong = Config { plain_http: ["http://r.io".to_owned()].into(), ..Config::default() };
         assert!(wrong.puller_options(Credentials::Anonymous).is_err());
         assert_eq!(toml::from_str::<Config>(&toml::to_string(&config).unwrap()).unwrap(), config);

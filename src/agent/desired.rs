@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::{Pull, PullSecret, PullSecretError, PullSecrets, given_sha256};
+use super::{PullSecret, PullSecretError, PullSecrets};
 use crate::gateway::{Chain, Delivery, ExcludedReport, GatewaySettings, Line, Workload};
 use crate::oci::Digest;
 use crate::plugin::{ModuleUrl, WasmPlugin};
+use crate::policy::{Pull, given_sha256};
 
 /// The gateway that an agent works for.
 #[derive(Clone, Debug, PartialEq, Eq)]

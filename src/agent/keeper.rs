@@ -13,11 +13,12 @@ use super::tended::{DuePull, Now, Served};
 use super::tending::Tending;
 use super::{
     Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Live, Moved, OnFailedPull,
-    PluginStatus, Publisher, Pull, PullSecret, PullSecretError, Pulled, ReportedPlugin, Resource,
-    ResourceState, Watched, WatchedDirectory,
+    PluginStatus, Publisher, PullSecret, PullSecretError, Pulled, ReportedPlugin, Resource, ResourceState,
+    Watched, WatchedDirectory,
 };
 use crate::gateway::{ExcludedReport, Line};
 use crate::plugin::FailStrategy;
+use crate::policy::Pull;
 
 /// How often the directory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

@@ -1,11 +1,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{
-    DesiredPlugin, FailedPull, LastPull, OnFailedPull, PluginState, PluginStatus, Pull, PullSecret,
+    DesiredPlugin, FailedPull, LastPull, OnFailedPull, PluginState, PluginStatus, PullSecret,
     PullSecretError, Pulled, Watched,
 };
 use crate::oci::Digest;
 use crate::plugin::{EffectivePolicy, FailStrategy, WasmPlugin};
+use crate::policy::Pull;
 
 /// Pause after the first failed pull; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::tended::{DuePull, Now, PATIENCE, Served, Tended};
-use super::{Desired, FailedPull, Live, Moved, OnFailedPull, PluginStatus, Pull, Pulled, Watched};
+use super::{Desired, FailedPull, Live, Moved, OnFailedPull, PluginStatus, Pulled, Watched};
 use crate::plugin::EffectivePolicy;
+use crate::policy::Pull;
 
 /// What becomes of each plugin that the files ask for: pure, time and results come in, pulls and states go out.
 #[derive(Debug, Default)]

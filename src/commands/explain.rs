@@ -1,5 +1,5 @@
-use crate::agent::{Explanation, Flavour, Question, Row, given_sha256};
 use crate::plugin::{EffectivePolicy, ModuleUrl, PullPolicy};
+use crate::policy::{Explanation, Flavour, Question, Row, given_sha256};
 
 use super::context::Context;
 use super::exit::{Exit, Failure};

@@ -5,12 +5,11 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::agent::{
-    ModuleCache, Pull, PullAction, PullSecret, Pulled, Puller, PullerOptions, Reason, given_sha256,
-};
+use crate::agent::{ModuleCache, PullAction, PullSecret, Pulled, Puller, PullerOptions};
 use crate::client::Credentials;
 use crate::oci::Digest;
 use crate::plugin::{EffectivePolicy, ModuleUrl, PullPolicy};
+use crate::policy::{Pull, Reason, given_sha256};
 
 use super::context::Context;
 use super::exit::{Exit, Failure};

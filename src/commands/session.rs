@@ -3,13 +3,14 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use crate::agent::{Pull, PullerOptions};
+use crate::agent::PullerOptions;
 use crate::artifact::Agent;
 use crate::client::{
     Access, Connector, CopyOptions, Credentials, Image, Location, Options, Registry, Remote,
 };
 use crate::config::Config;
 use crate::oci::{ImageReference, RegistryHost};
+use crate::policy::Pull;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};

@@ -1,7 +1,8 @@
 //! Where no resource, redirect or registry leads an agent, and by what protocol it goes.
 
 use http::Method;
-use hwasm_registry::agent::{Pull, PullSecret, PullerOptions};
+use hwasm_registry::agent::{PullSecret, PullerOptions};
+use hwasm_registry::policy::Pull;
 
 use super::fake::with_headers;
 use super::world::{World, module, options, pull};

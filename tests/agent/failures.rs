@@ -7,8 +7,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::Method;
-use hwasm_registry::agent::{Pull, PullError, PullerOptions};
+use hwasm_registry::agent::{PullError, PullerOptions};
 use hwasm_registry::oci::{Digest, media_type};
+use hwasm_registry::policy::Pull;
 
 use super::fake::{broken_off, status, with_headers};
 use super::world::{World, gzip, gzip_tar, module, options, tar};

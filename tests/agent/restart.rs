@@ -1,7 +1,8 @@
 //! What an agent still has after it was stopped, or killed.
 
-use hwasm_registry::agent::{Pull, PullAction};
+use hwasm_registry::agent::PullAction;
 use hwasm_registry::plugin::PullPolicy;
+use hwasm_registry::policy::Pull;
 
 use super::world::{World, module};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
-use hwasm_registry::agent::{Pull, PullAction, PullError, PullSecret, PullSecretError, PullSecrets};
+use hwasm_registry::agent::{PullAction, PullError, PullSecret, PullSecretError, PullSecrets};
+use hwasm_registry::policy::Pull;
 
 use super::fake::{status, with_headers};
 use super::world::{World, module};

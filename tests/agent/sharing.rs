@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hwasm_registry::agent::{Pull, PullAction};
+use hwasm_registry::agent::PullAction;
 use hwasm_registry::plugin::PullPolicy;
+use hwasm_registry::policy::Pull;
 
 use super::world::{World, module};
 

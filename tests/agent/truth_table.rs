@@ -1,8 +1,9 @@
 //! What is asked of a server, and what runs: the agent's half of what its decision promises.
 
-use hwasm_registry::agent::{FetchResult, Pull, PullAction};
+use hwasm_registry::agent::{FetchResult, PullAction};
 use hwasm_registry::oci::{Digest, media_type};
 use hwasm_registry::plugin::PullPolicy;
+use hwasm_registry::policy::Pull;
 
 use super::world::{World, module};
 

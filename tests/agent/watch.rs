@@ -8,8 +8,9 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, StatusCode};
-use hwasm_registry::agent::{Moved, Pull, TagWatcher, Watched};
+use hwasm_registry::agent::{Moved, TagWatcher, Watched};
 use hwasm_registry::oci::Digest;
+use hwasm_registry::policy::Pull;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

@@ -1,8 +1,9 @@
 //! Modules from web servers.
 
 use http::Method;
-use hwasm_registry::agent::{Pull, PullError};
+use hwasm_registry::agent::PullError;
 use hwasm_registry::oci::Digest;
+use hwasm_registry::policy::Pull;
 
 use super::fake::{broken_off, silence, status};
 use super::world::{World, gzip, gzip_tar, module, tar};

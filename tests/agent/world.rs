@@ -10,12 +10,11 @@ use axum::response::IntoResponse as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{Method, StatusCode};
-use hwasm_registry::agent::{
-    CacheError, CacheLimits, ModuleCache, Pull, PullError, Pulled, Puller, PullerOptions,
-};
+use hwasm_registry::agent::{CacheError, CacheLimits, ModuleCache, PullError, Pulled, Puller, PullerOptions};
 use hwasm_registry::client::RetryPolicy;
 use hwasm_registry::oci::{Descriptor, Digest, MediaType, media_type};
 use hwasm_registry::plugin::PullPolicy;
+use hwasm_registry::policy::Pull;
 
 use super::fake::{Fake, Seen};
 

@@ -3,9 +3,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use crate::agent::decision::ModuleKey;
 use crate::client::Credential;
 use crate::oci::{Algorithm, Digester, RegistryHost};
+use crate::policy::ModuleKey;
 
 use super::CacheLimits;
 
@@ -178,8 +178,8 @@ impl Proof {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::decision::ModuleName;
     use crate::oci::Digest;
+    use crate::policy::ModuleName;
 
     fn key() -> ModuleKey {
         let name = ModuleName::of(&"oci://r.io/p".parse().unwrap());

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::decision::{Change, Knowledge, ModuleKey, ModuleName};
 use crate::oci::Digest;
+use crate::policy::{Change, Knowledge, ModuleKey, ModuleName};
 
 use super::grants::{Grant, Grants};
 use super::state::{Checked, ModuleFile, State};
@@ -95,7 +95,7 @@ impl Index {
             size_bytes: file.size_bytes,
             last_used_ms: to_ms(file.last_used),
         };
-        let resource = |(name, used): (&str, &crate::agent::ResourceUse)| ResourceEntry {
+        let resource = |(name, used): (&str, &crate::policy::ResourceUse)| ResourceEntry {
             resource: name.to_owned(),
             version: used.version.clone(),
             url: used.url.clone(),
@@ -169,7 +169,7 @@ fn module_entries(state: &State) -> Vec<ModuleEntry> {
         };
         state.grants.of(key).map(entry).collect()
     };
-    let entry = |(key, module): (&ModuleKey, &crate::agent::CachedModule)| ModuleEntry {
+    let entry = |(key, module): (&ModuleKey, &crate::policy::CachedModule)| ModuleEntry {
         key: KeyEntry::of(key),
         content: module.content.clone(),
         last_used_ms: to_ms(module.last_used),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::agent::Moment;
+use crate::policy::Moment;
 
 /// How much is kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

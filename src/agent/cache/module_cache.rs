@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
-use crate::agent::decision::{Arrival, Change, Decision, Flavour, Found, ModuleKey, Moment, Pull};
 use crate::client::Credential;
 use crate::oci::{Digest, RegistryHost};
+use crate::policy::{Arrival, Change, Decision, Flavour, Found, ModuleKey, Moment, Pull};
 
 use super::grants::Grant;
 use super::index::Index;

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use crate::agent::decision::{Change, Flavour, Knowledge, ModuleKey, Moment};
 use crate::oci::Digest;
+use crate::policy::{Change, Flavour, Knowledge, ModuleKey, Moment};
 
 use super::grants::Grants;
 use super::{CacheLimits, Live};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use crate::agent::decision::{Change, ModuleKey};
 use crate::oci::Digest;
+use crate::policy::{Change, ModuleKey};
 
 use super::state::{State, is_recent};
 use super::{CacheError, CacheLimits};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::agent::decision::{Action, ModuleKey, ModuleName, Pull};
 use crate::oci::Digest;
 use crate::plugin::PullPolicy;
+use crate::policy::{Action, ModuleKey, ModuleName, Pull};
 
 fn at(minutes: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_mins(1_000_000 + minutes)
@@ -205,7 +205,7 @@ async fn what_was_just_used_is_live_before_anybody_says_so() {
 
 #[tokio::test]
 async fn the_index_does_not_grow_without_bound() {
-    use crate::agent::Change;
+    use crate::policy::Change;
     let dir = tempfile::tempdir().unwrap();
     let cache = ModuleCache::open(dir.path(), limits()).unwrap();
     put(&cache, "a", 100, at(0)).await.unwrap();

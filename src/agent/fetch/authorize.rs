@@ -1,9 +1,9 @@
 use std::time::SystemTime;
 
-use crate::agent::ModuleKey;
 use crate::agent::cache::{Identity, Proof, Standing};
 use crate::client::{ErrorKind, Remote};
 use crate::oci::{ImageReference, Reference};
+use crate::policy::ModuleKey;
 
 use super::endpoints::Caller;
 use super::errand::Errand;

@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 
-use crate::agent::{Flavour, ModuleKey, Moment, Pull, Reason};
 use crate::oci::Digest;
 use crate::plugin::{EffectivePolicy, ModuleSource};
+use crate::policy::{Flavour, ModuleKey, Moment, Pull, Reason};
 
 use super::flights::Joins;
 use super::{PullAction, PullError, PullSecret, Pulled};

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use crate::agent::Pull;
 use crate::client::{self, Events, Target as _};
 use crate::oci::RegistryHost;
 use crate::plugin::ModuleSource;
+use crate::policy::Pull;
 
 use super::{PullError, PullSecret, Puller};
 

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use crate::agent::Found;
 use crate::artifact::{Encoding, NoModuleLayer, linux_amd64_child, module_layer};
 use crate::client::{self, FetchedManifest, Remote, Target as _};
 use crate::oci::{Descriptor, Manifest, ManifestKind, Reference};
+use crate::policy::Found;
 
 use super::PullError;
 

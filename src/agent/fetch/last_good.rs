@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::agent::cache::Standing;
-use crate::agent::{ModuleKey, Pull, Reason};
+use crate::policy::{ModuleKey, Pull, Reason};
 
 use super::errand::Errand;
 use super::{PullAction, PullSecret, PullSecretError, Pulled, Puller};

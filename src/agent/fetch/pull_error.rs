@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::agent::{CacheError, Reason};
+use crate::agent::CacheError;
 use crate::artifact::{ModuleError, NoModuleLayer, UnpackError};
 use crate::client;
 use crate::oci::{Digest, ManifestError};
+use crate::policy::Reason;
 
 use super::{FetchResult, PullSecretError};
 

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::agent::Reason;
 use crate::oci::Digest;
+use crate::policy::Reason;
 
 /// A module that is there, and how it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
+use crate::agent::Swept;
 use crate::agent::cache::{Identity, ModuleCache, Proof, Staged};
-use crate::agent::{Action, Arrival, Change, Decision, Found, ModuleKey, Pull, Swept};
 use crate::client;
 use crate::oci::{Digest, ImageReference, RegistryHost};
 use crate::plugin::ModuleSource;
+use crate::policy::{Action, Arrival, Change, Decision, Found, ModuleKey, Pull};
 
 use super::download::Downloads;
 use super::endpoints::Endpoints;

@@ -4,8 +4,9 @@ use std::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::agent::{Limits, PluginDelivery, PluginState, PullAction, Reason};
+use crate::agent::{Limits, PluginDelivery, PluginState, PullAction};
 use crate::gateway::GatewaySettings;
+use crate::policy::Reason;
 
 /// A keeper at work on a directory of its own, with a registry that is played.
 struct Play {

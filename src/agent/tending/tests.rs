@@ -1,10 +1,11 @@
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::agent::{Installation, PluginState, PullAction, PullSecrets, Reason};
+use crate::agent::{Installation, PluginState, PullAction, PullSecrets};
 use crate::gateway::{GatewaySettings, Line};
 use crate::oci::Digest;
 use crate::plugin::{ReadLimits, Resources};
+use crate::policy::Reason;
 
 const NAME: &str = "extensions.istio.io/wasmplugin/higress-system.a";
 

@@ -44,9 +44,9 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::Pull;
     use crate::oci::Digest;
     use crate::plugin::PullPolicy;
+    use crate::policy::Pull;
 
     fn watched(url: &str, runs: Option<&Digest>) -> Watched {
         let (policy, version) = (PullPolicy::Always, "1".to_owned());

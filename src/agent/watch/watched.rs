@@ -1,5 +1,6 @@
-use crate::agent::{Pull, PullSecret};
+use crate::agent::PullSecret;
 use crate::oci::{Digest, RegistryHost};
+use crate::policy::Pull;
 
 /// A plugin whose URL may come to stand for something else.
 #[derive(Clone, Debug, PartialEq)]

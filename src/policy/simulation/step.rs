@@ -1,7 +1,7 @@
 use serde::{Serialize, Serializer};
 
-use crate::agent::decision::Reason;
 use crate::oci::Digest;
+use crate::policy::decision::Reason;
 
 use super::Endpoint;
 

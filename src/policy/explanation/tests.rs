@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::agent::decision::{Flavour, PolicyReason};
 use crate::oci::Digest;
 use crate::plugin::{EffectivePolicy, PullPolicy};
+use crate::policy::decision::{Flavour, PolicyReason};
 
 const ISTIO: Flavour = Flavour::Istio130;
 

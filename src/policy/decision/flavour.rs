@@ -3,8 +3,6 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use crate::client::RetryPolicy;
-
 use super::rules::{ENVOY_GATEWAY, ISTIO, OURS, Rules};
 
 /// The agent whose decisions are meant.
@@ -108,10 +106,7 @@ impl Flavour {
             Self::Istio127 | Self::Istio130 | Self::Higress119 | Self::Higress127 | Self::EnvoyGateway => {
                 Attempts { oci: 3, http: 5 }
             }
-            Self::Ours => {
-                let attempts = RetryPolicy::default().attempts;
-                Attempts { oci: attempts, http: attempts }
-            }
+            Self::Ours => Attempts { oci: 5, http: 5 },
         }
     }
 

@@ -7,8 +7,8 @@ mod truth_table;
 
 use std::time::Duration;
 
-use crate::agent::{Event, FakeImage, Flavour, Outcome, Pull, Running, Simulation, Step};
 use crate::plugin::{ModuleUrl, PullPolicy};
+use crate::policy::{Event, FakeImage, Flavour, Outcome, Pull, Running, Simulation, Step};
 
 /// The flavours whose cache is Istio's own.
 const ISTIOS: [Flavour; 4] = [Flavour::Istio127, Flavour::Istio130, Flavour::Higress119, Flavour::Higress127];

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-use crate::agent::decision::{Found, ModuleName};
 use crate::oci::{Digest, Reference};
 use crate::plugin::{ModuleSource, ModuleUrl};
+use crate::policy::decision::{Found, ModuleName};
 
 /// A module somewhere outside, as far as a decision can tell it from another.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::agent::decision::{Moment, Pull};
-use crate::agent::simulation::{Endpoint, Event, FakeImage, Simulation, Step};
 use crate::plugin::{ModuleUrl, PullPolicy};
+use crate::policy::decision::{Moment, Pull};
+use crate::policy::simulation::{Endpoint, Event, FakeImage, Simulation, Step};
 
 use super::Question;
 

@@ -1,7 +1,7 @@
 //! Each trap as the agents have it, and gone in ours.
 
 use super::*;
-use crate::agent::Endpoint;
+use crate::policy::Endpoint;
 use PullPolicy::{Always, IfNotPresent};
 
 /// Plays it with every flavour; each gives what is expected of it.

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::agent::Endpoint;
 use crate::oci::Digest;
+use crate::policy::Endpoint;
 
 const URLS: [&str; 7] = [
     TAG,

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use crate::agent::decision::{
-    Action, Arrival, Change, Decision, Failure, Flavour, Knowledge, ModuleKey, Moment, Pull,
-};
 use crate::oci::Digest;
 use crate::plugin::{ModuleSource, ModuleUrl};
+use crate::policy::decision::{
+    Action, Arrival, Change, Decision, Failure, Flavour, Knowledge, ModuleKey, Moment, Pull,
+};
 
 use super::{Endpoint, FakeImage, FakeRegistry, Outcome, Running, Step};
 

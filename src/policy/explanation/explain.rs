@@ -1,9 +1,9 @@
 use serde::Serialize;
 
-use crate::agent::decision::{Flavour, Moment, PolicyReason, Pull, Reason};
-use crate::agent::simulation::{Outcome, Running, Step};
 use crate::oci::Digest;
 use crate::plugin::{EffectivePolicy, ModuleSource, ModuleUrl, PullPolicy};
+use crate::policy::decision::{Flavour, Moment, PolicyReason, Pull, Reason};
+use crate::policy::simulation::{Outcome, Running, Step};
 
 use super::situation::Script;
 use super::{Situation, Trap};
