@@ -40,6 +40,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// What the agent calls its node to registries like this one. Default: the host's name.
     pub node_id: String,
+    /// Whether such registries are told what the agent wants, runs and refuses of theirs. Default: true.
+    pub report: bool,
 }
 
 impl Default for Config {
@@ -54,6 +56,7 @@ impl Default for Config {
             module_size: ByteSize::mib(256),
             plain_http: BTreeSet::new(),
             ca_file: None,
+            report: true,
             node_id: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         }
     }

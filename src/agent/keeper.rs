@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -96,6 +97,16 @@ impl StatusReader {
         let envoys = self.envoys.list();
         let plugins = plugins.into_iter().map(|plugin| ReportedPlugin::of(plugin, &envoys)).collect();
         AgentStatus { line: self.line, plugins, excluded, files, envoys }
+    }
+
+    /// The plugins, in the chain's order.
+    pub(super) fn plugins(&self) -> Vec<PluginStatus> {
+        self.kept.borrow().plugins.clone()
+    }
+
+    /// What Envoys refuse, in a sentence for each resource.
+    pub(super) fn refusals(&self) -> BTreeMap<Arc<str>, String> {
+        self.envoys.refusals()
     }
 }
 

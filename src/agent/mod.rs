@@ -6,6 +6,7 @@
 //!   [`Envoys`] tells who is connected and what each one took or refused.
 //! - [`ModuleCache`] has the modules on disk, and what is known of them; a [`Puller`] brings them there, by the decision.
 //! - [`TagWatcher`] hears of tags that move.
+//! - [`Reporter`] tells registries like ours how it is doing.
 //! - [`Keeper`] is what joins them: a directory changes, modules are pulled, what there is gets published.
 //!
 //! [`policy`]: crate::policy
@@ -20,6 +21,7 @@ mod keeper;
 mod on_failed_pull;
 mod plugin_delivery;
 mod plugin_status;
+mod report;
 mod secret_files;
 mod tended;
 mod tending;
@@ -39,6 +41,7 @@ pub use keeper::{AgentStatus, Keeper, Keeping, StatusReader};
 pub use on_failed_pull::{OnFailedPull, UnknownOnFailedPull};
 pub use plugin_delivery::{PluginDelivery, ReportedPlugin};
 pub use plugin_status::{LastPull, PluginState, PluginStatus};
+pub use report::Reporter;
 pub use watch::{Moved, TagWatcher, Watched};
 pub use watched_directory::{FileFault, WatchedDirectory};
 pub use xds::{

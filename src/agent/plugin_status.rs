@@ -22,6 +22,8 @@ pub struct PluginStatus {
     pub url: String,
     /// The pull policy in effect.
     pub policy: EffectivePolicy,
+    /// `sha256` of the resource; empty where it has none.
+    pub sha256: String,
     /// The version that its file asks for.
     pub wanted: String,
     /// The digest that it asks for, or that its URL stands for, as far as that is known.

@@ -215,6 +215,7 @@ impl Tended {
             position: self.desired.position,
             url: self.desired.pull.url.to_string(),
             policy: self.policy(),
+            sha256: self.desired.plugin.spec.sha256.clone(),
             wanted: self.desired.pull.version.clone(),
             wanted_manifest: self.wanted_manifest().cloned(),
             state: self.state(on_failed_pull, now),

@@ -104,7 +104,7 @@ impl Args {
     async fn listen(&self, output: &Output, registry: &Registry) -> anyhow::Result<()> {
         let (mut last, mut failures) = (self.after, None);
         loop {
-            let broke_off = match registry.events(last).await {
+            let broke_off = match registry.events(last, &[]).await {
                 Ok(mut events) => {
                     failures = Some(0);
                     let broke_off = self.hear(output, &mut events).await;

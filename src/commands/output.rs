@@ -197,6 +197,16 @@ impl Output {
         }
     }
 
+    /// Colours for notes.
+    pub(super) fn note_paint(&self) -> Paint {
+        self.paint_notes
+    }
+
+    /// Whether somebody sits before a terminal, who can be asked.
+    pub(super) fn can_ask(&self) -> bool {
+        self.format == Format::Text && io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Tells what the caller should look at, `--quiet` or not.
     pub(super) fn warn(&self, text: impl fmt::Display) {
         let text = printable_lines(&text.to_string());

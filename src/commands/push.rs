@@ -11,6 +11,7 @@ use crate::plugin::{
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::module_facts::finding_lines;
+use super::move_consent::MoveConsent;
 use super::output::{Output, Paint, Report};
 use super::packing::{Packed, PackingArgs};
 use super::place::Place;
@@ -35,6 +36,9 @@ Examples:
   # A directory with spec.yaml and README.md, somewhere else, under two tags
   hwasm-registry push ./key-auth registry.example.com/plugins/key-auth:1.0.0 --tag 1.0
 
+  # Move a tag that gateways follow, in a script
+  hwasm-registry push ./key-auth plugins/key-auth:latest --yes
+
   # Only if nobody has moved the tag since it was looked at
   hwasm-registry push ./key-auth plugins/key-auth:latest --if-unchanged sha256:9c2f…
 
@@ -49,7 +53,10 @@ pub(super) struct Args {
     /// One more tag for the same image; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<Tag>,
-    /// Push only if the tag names this digest now, so that nobody's push in between is lost
+    /// Move tags that gateways follow without being asked
+    #[arg(long, short)]
+    yes: bool,
+    /// Push only if the tag names this digest now, so that nobody's push in between is lost; asks nothing
     #[arg(long, value_name = "DIGEST", conflicts_with = "if_absent")]
     if_unchanged: Option<Digest>,
     /// Push only if the tag does not exist
@@ -103,6 +110,7 @@ impl Args {
         let (image, tag) = named_image(&place)?;
         // Before anything moves: what cannot be written down afterwards is refused now.
         let pushed = Pushed::new(&image, &self.tags, packed)?;
+        self.consent(session, &place, (&tag, &pushed.digest)).await?;
         let target = session.image(&place, Access::Write).await?.target;
         let mut new = packed.to_put(Reference::Tag(tag), &self.tags);
         new.manifest.expected = self.expected();
@@ -122,6 +130,20 @@ impl Args {
             session.context.output.warn(format_args!("the registry says: {warning}"));
         }
         Ok(pushed)
+    }
+
+    /// Asks before tags are moved that gateways follow.
+    async fn consent(
+        &self,
+        session: &Session<'_>,
+        place: &Place,
+        (tag, digest): (&Tag, &Digest),
+    ) -> anyhow::Result<()> {
+        let remote = session.remote(place).await?;
+        let tags: Vec<Tag> = std::iter::once(tag).chain(&self.tags).cloned().collect();
+        let consent =
+            MoveConsent { output: &session.context.output, given: self.yes || self.if_unchanged.is_some() };
+        consent.obtain(remote.registry(), (remote.repository(), &tags), digest).await
     }
 
     /// What to do where a version is taken for good: a refusal, and not for what was expected of it.

@@ -16,6 +16,7 @@ use super::agent::{AgentArgs, AgentReady, DEFAULT_LISTEN, RunningAgent};
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::flags::ServerFlags;
+use super::known_directory;
 use super::output::{Paint, Report};
 use super::stop_signals::StopSignals;
 
@@ -91,6 +92,8 @@ impl Args {
         context.output.report(&Serving { listen, data_dir, wasmplugins, agent: agent_ready })?;
         let stopping = CancellationToken::new();
         let fleet = Fleet::new(store.clone(), config.fleet);
+        let directory = config.gateway.wasmplugins.clone();
+        let knowing = known_directory::follow(fleet.clone(), directory, stopping.clone());
         let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway, fleet };
         let serving = server::serve(listener, &config.server, rooms, stopping.clone().cancelled_owned());
         let tending = async {
@@ -106,7 +109,7 @@ impl Args {
             signals.next().await;
         };
         tokio::select! {
-            _ = async { tokio::join!(serving, tending) } => Ok(()),
+            _ = async { tokio::join!(serving, tending, knowing) } => Ok(()),
             () = stopped_twice => {
                 Err(Failure::new(Exit::Failure, "stopped before running transfers had finished").into())
             }

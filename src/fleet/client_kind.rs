@@ -28,6 +28,20 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
+    const ALL: [Self; 11] = [
+        Self::Agent,
+        Self::Istio,
+        Self::PluginFile,
+        Self::HwasmRegistry,
+        Self::Containerd,
+        Self::Docker,
+        Self::Oras,
+        Self::Crane,
+        Self::Skopeo,
+        Self::Browser,
+        Self::Unknown,
+    ];
+
     /// By the beginnings of `User-Agent`; the first that fits counts.
     const PREFIXES: [(&str, Self); 10] = [
         ("hwasm-registry/", Self::HwasmRegistry),
@@ -47,6 +61,11 @@ impl ClientKind {
     pub fn of(user_agent: &str) -> Self {
         let fits = |(prefix, kind): (&str, Self)| user_agent.starts_with(prefix).then_some(kind);
         Self::PREFIXES.into_iter().find_map(fits).unwrap_or(Self::Unknown)
+    }
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or(Self::Unknown)
     }
 
     /// Whether it is a gateway's agent, and not somebody who looks at images.

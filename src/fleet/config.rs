@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,11 @@ pub struct Config {
     pub max_pulls: u32,
     /// Reads that wait to be written down; further ones are counted and dropped. Default: 16,384.
     pub queue: u32,
+    /// The names by which gateways reach this registry, as `host` or `host:port`: a WasmPlugin whose URL names another
+    /// host is not about it. Default: none, and any host counts.
+    pub hosts: BTreeSet<String>,
+    /// Most WasmPlugins that are kept of those that the API is told of. Default: 10,000.
+    pub max_plugins: u32,
 }
 
 /// How much of an address is kept.
@@ -44,6 +50,8 @@ impl Default for Config {
             max_agents: 20_000,
             max_pulls: 200_000,
             queue: 16_384,
+            hosts: BTreeSet::new(),
+            max_plugins: 10_000,
         }
     }
 }

@@ -1,13 +1,10 @@
 use serde::Serialize;
 
 use crate::oci::Reference;
-use crate::plugin::EffectivePolicy;
-use crate::storage::PullRow;
-
-use super::InferredPolicy;
+use crate::storage::{PullRow, RowReport};
 
 /// Where an agent stands beside what a reference names now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Convergence {
     /// It has what the tag names.
@@ -20,14 +17,44 @@ pub enum Convergence {
     Pinned,
     /// The tag is gone.
     Gone,
-    /// It never got anything.
+    /// It never got anything, or reports that it cannot run what it got.
     Refused,
+    /// It named the reference in a report once, and never asked for it.
+    Unknown,
 }
 
 impl Convergence {
-    /// Of one row of the ledger.
+    /// Every state.
+    pub const ALL: [Self; 7] =
+        [Self::Current, Self::Resolved, Self::Stale, Self::Pinned, Self::Gone, Self::Refused, Self::Unknown];
+
+    /// Of one row of the ledger. What an agent reports goes before what its requests look like.
     pub fn of(row: &PullRow) -> Self {
-        let Some(given) = &row.digest else { return Self::Refused };
+        row.report
+            .as_ref()
+            .and_then(|report| Self::of_report(row, report))
+            .unwrap_or_else(|| Self::of_requests(row))
+    }
+
+    fn of_report(row: &PullRow, report: &RowReport) -> Option<Self> {
+        let is_refused = report.refused.is_some();
+        if report.running.is_none() {
+            return is_refused.then_some(Self::Refused);
+        }
+        Some(match (&row.reference, &row.current) {
+            (Reference::Digest(_), _) if is_refused => Self::Refused,
+            (Reference::Digest(_), _) => Self::Pinned,
+            (Reference::Tag(_), None) => Self::Gone,
+            (Reference::Tag(_), Some(_)) if !report.runs_current => Self::Stale,
+            (Reference::Tag(_), Some(_)) if is_refused => Self::Refused,
+            (Reference::Tag(_), Some(_)) => Self::Current,
+        })
+    }
+
+    fn of_requests(row: &PullRow) -> Self {
+        let Some(given) = &row.digest else {
+            return if row.resolves == 0 { Self::Unknown } else { Self::Refused };
+        };
         match (&row.reference, &row.current) {
             (Reference::Digest(_), _) => Self::Pinned,
             (Reference::Tag(_), None) => Self::Gone,
@@ -37,21 +64,16 @@ impl Convergence {
         }
     }
 
-    /// What would make a stale agent ask again, under the policy that its requests look like.
-    pub fn moves_with(self, inferred: &InferredPolicy) -> Option<&'static str> {
-        if self != Self::Stale {
-            return None;
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Resolved => "resolved",
+            Self::Stale => "stale",
+            Self::Pinned => "pinned",
+            Self::Gone => "gone",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
         }
-        Some(match inferred.policy {
-            Some(EffectivePolicy::Always) => {
-                "the next change of its WasmPlugin, or a restart of its agent; our agent with --watch asks at once"
-            }
-            Some(EffectivePolicy::IfNotPresent) => {
-                "another tag or digest in its WasmPlugin, or a restart of an agent whose cache is in memory"
-            }
-            Some(EffectivePolicy::Pinned | EffectivePolicy::Local) | None => {
-                "unknown: a restart of its agent, or a change of its WasmPlugin"
-            }
-        })
     }
 }

@@ -92,11 +92,18 @@ impl PolicyGuess<'_> {
 mod tests {
     use super::*;
     use crate::oci::Digest;
-    use crate::storage::Timestamp;
+    use crate::storage::{PullCursor, Timestamp};
 
     fn row(reference: &str, resolves: u64, fetches: u64) -> PullRow {
         let at = Timestamp::from_micros;
         PullRow {
+            cursor: PullCursor {
+                repository: String::new(),
+                reference: String::new(),
+                agent: 1,
+                namespace: String::new(),
+                name: String::new(),
+            },
             agent: "gw".to_owned(),
             kind: "istio".to_owned(),
             agent_last: at(10),
@@ -113,6 +120,7 @@ mod tests {
             bytes: 0,
             current: Some(Digest::sha256(b"1")),
             moved: Some(at(1)),
+            report: None,
         }
     }
 

@@ -1,17 +1,26 @@
+use std::collections::HashMap;
+
 use serde::{Serialize, Serializer};
 
-use super::{Config, Convergence, InferredPolicy, Ledger, LedgerWriter, PolicyGuess, PullFilter};
+use super::{
+    ClientKind, Config, Convergence, Ledger, LedgerWriter, Mover, PolicyGuess, PullCursor, PullFilter,
+    RowPolicy,
+};
 use crate::oci::{Digest, Reference, RepositoryName};
-use crate::storage::{PullRow, Result, Store, Timestamp};
+use crate::plugin::EffectivePolicy;
+use crate::storage::{KnownPlugin, PullRow, Result, Store, Timestamp};
+
+/// Most known plugins that are looked at for one page of rows.
+const KNOWN_PLUGINS: u32 = 10_000;
 
 /// What the ledger tells.
 #[derive(Clone)]
 pub struct Fleet {
-    store: Store,
-    config: Config,
+    pub(super) store: Store,
+    pub(super) config: Config,
 }
 
-/// One agent beside one reference.
+/// One agent beside one reference; of each plugin that it reports to name it, a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FleetRow {
@@ -24,18 +33,22 @@ pub struct FleetRow {
     /// The tag or digest that it asked for.
     #[serde(serialize_with = "as_text")]
     pub reference: Reference,
+    /// The plugin that names it, as the agent reports: `namespace/name`.
+    pub plugin: Option<String>,
     /// Where it stands.
     pub state: Convergence,
-    /// The manifest that it was last given.
+    /// The manifest that it has: the one that it reports to run, else the one that it was last given.
     pub digest: Option<Digest>,
     /// The manifest whose module it read last.
     pub fetched: Option<Digest>,
     /// What the tag names now; null for a digest, and for a tag that is gone.
     pub current: Option<Digest>,
-    /// The policy that its requests look like.
-    pub inferred: InferredPolicy,
-    /// Of a stale one: what would make it ask again.
-    pub moves_with: Option<&'static str>,
+    /// The policy that it follows, and how that is known.
+    pub policy: RowPolicy,
+    /// Of a stale one: what would make it take what the tag names now, by the rules of the agents there are.
+    pub moves_with: Vec<Mover>,
+    /// Why it does not run what it wants, as it reports.
+    pub refused: Option<String>,
     /// When it first asked.
     #[serde(serialize_with = "as_text")]
     pub first: Timestamp,
@@ -51,8 +64,14 @@ pub struct FleetRow {
     pub last_fetch: Option<Timestamp>,
     /// Bytes of modules that it read.
     pub bytes: u64,
-    /// The status of the last answer.
+    /// The status of the last answer; 0 where it never asked.
     pub status: u16,
+    /// Its place in the list.
+    #[serde(skip)]
+    pub cursor: PullCursor,
+    /// Whether it follows tags that move.
+    #[serde(skip)]
+    pub(super) watches: bool,
 }
 
 impl Fleet {
@@ -68,22 +87,48 @@ impl Fleet {
 
     /// The agents that `filter` asks for, by repository and reference.
     pub async fn list(&self, filter: &PullFilter) -> Result<Vec<FleetRow>> {
-        Ok(self.store.list_pulls(filter).await?.into_iter().map(FleetRow::of).collect())
+        let rows = self.store.list_pulls(filter).await?;
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
+        let (first, last) = ((&first.repository, &first.reference), (&last.repository, &last.reference));
+        let known = self.store.known_plugins_between(first, last, KNOWN_PLUGINS).await?;
+        let mut by_place: HashMap<_, Vec<&KnownPlugin>> = HashMap::new();
+        for plugin in &known {
+            by_place.entry(plugin.place.clone()).or_default().push(plugin);
+        }
+        let naming = |row: &PullRow| by_place.get(&Some((row.repository.clone(), row.reference.clone())));
+        let row = |row: PullRow| {
+            let known = naming(&row).cloned().unwrap_or_default();
+            FleetRow::of(row, &known)
+        };
+        Ok(rows.into_iter().map(row).collect())
     }
 }
 
 impl FleetRow {
-    fn of(row: PullRow) -> Self {
-        let (state, inferred) = (Convergence::of(&row), PolicyGuess(&row).infer());
+    fn of(row: PullRow, known: &[&KnownPlugin]) -> Self {
+        let state = Convergence::of(&row);
+        let policy = RowPolicy::of(&row, PolicyGuess(&row).infer(), known);
+        let report = row.report;
+        let watches = report.as_ref().is_some_and(|report| report.watches);
+        let running = report.as_ref().and_then(|report| report.running.clone());
+        let kind = ClientKind::named(&row.kind);
+        let moves_with = match policy.policy {
+            Some(policy) if state == Convergence::Stale => Mover::of(kind, policy, watches),
+            _ => Vec::new(),
+        };
         Self {
             state,
-            moves_with: state.moves_with(&inferred),
-            inferred,
+            policy,
+            moves_with,
+            plugin: report
+                .as_ref()
+                .map(|report| super::row_policy::full_name(&report.namespace, &report.name)),
+            refused: report.and_then(|report| report.refused),
             agent: row.agent,
             kind: row.kind,
             repository: row.repository,
             reference: row.reference,
-            digest: row.digest,
+            digest: running.or(row.digest),
             fetched: row.fetched,
             current: row.current,
             first: row.first,
@@ -93,11 +138,21 @@ impl FleetRow {
             last_fetch: row.last_fetch,
             bytes: row.bytes,
             status: row.status,
+            cursor: row.cursor,
+            watches,
         }
+    }
+
+    /// What would move it, whatever it has; none that are known where its policy is not.
+    pub(super) fn movers(&self, policy: EffectivePolicy) -> Vec<Mover> {
+        Mover::of(ClientKind::named(&self.kind), policy, self.watches)
     }
 }
 
-fn as_text<S: Serializer>(value: &impl ToString, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(
+    value: &impl ToString,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(&value.to_string())
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{ModuleSource, ModuleUrl, PullPolicy};
 
 /// What an agent does with a URL under a pull policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum EffectivePolicy {
     /// The module that was fetched once stays.
     IfNotPresent,

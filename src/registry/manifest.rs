@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Error, Registry, Result};
 use crate::oci::{Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 use crate::storage::{
-    DeleteManifest, Expectation, NewManifest, PutManifest, StoredManifest, TagCondition, TagGuard,
+    DeleteManifest, Expectation, MovedTag, NewManifest, PutManifest, StoredManifest, TagCondition, TagGuard,
 };
 
 /// A manifest that a client pushes (`end-7a`, `end-7b`).
@@ -34,6 +34,8 @@ pub struct PushedManifest {
     pub digest: Digest,
     /// What it refers to, where it is a referrer.
     pub subject: Option<Digest>,
+    /// The tags that named another manifest before.
+    pub moved: Vec<MovedTag>,
     /// What the client should know; one sentence each.
     pub warnings: Vec<String>,
 }
@@ -68,7 +70,7 @@ impl Registry {
             actor: push.actor,
         };
         match self.store.put_manifest(new).await? {
-            PutManifest::Stored => Ok(PushedManifest { digest, subject, warnings }),
+            PutManifest::Stored(moved) => Ok(PushedManifest { digest, subject, moved, warnings }),
             PutManifest::Missing(missing) => Err(Error::ManifestBlobUnknown { repository, missing }),
             PutManifest::Held { guard, current } => Err(self.refuse_move(repository, guard, current)),
         }

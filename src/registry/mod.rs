@@ -26,7 +26,8 @@ pub use plugin_image::PluginImage;
 pub use upload::{Chunk, StartedUpload};
 
 pub use crate::storage::{
-    Blob, Digests, Event, EventKind, EventRange, Expectation, Page, PageRequest, StoredModule, UploadId,
+    Blob, Digests, Event, EventKind, EventRange, Expectation, MovedTag, Page, PageRequest, StoredModule,
+    UploadId,
 };
 
 use tokio::sync::Semaphore;

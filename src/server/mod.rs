@@ -7,6 +7,7 @@
 mod access;
 mod agent_status;
 mod api;
+mod bounded_body;
 mod bounded_json;
 mod config;
 mod connection;

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
-use http::Uri;
+use axum::response::Response;
+use http::{HeaderValue, Uri, header};
 
 use super::problem::Problem;
 use crate::oci::ErrorCode;
@@ -57,6 +58,19 @@ fn count(text: &str) -> Option<u32> {
 /// What a message quotes of a parameter.
 pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(40).collect()
+}
+
+/// `response` with a `Link` to the page behind the place `after`, if there is one: the same address but for that.
+pub(super) fn linked(mut response: Response, uri: &Uri, after: Option<&str>) -> Response {
+    let Some(after) = after else { return response };
+    let query = Query::of(uri);
+    let mut parameters: Vec<(&str, &str)> =
+        query.0.iter().filter(|(key, _)| key != "after").map(|(key, value)| (&**key, &**value)).collect();
+    parameters.push(("after", after));
+    if let Ok(link) = HeaderValue::from_str(&next_link(uri.path(), &parameters)) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
 }
 
 /// The `Link` header that names the page after `last` (RFC 8288), with the other parameters kept.

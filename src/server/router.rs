@@ -62,13 +62,11 @@ impl HttpService {
     async fn route(&self, request: Request<Body>) -> Result<Response, Problem> {
         let path = request.uri().path();
         if path == "/v2" || path.starts_with("/v2/") {
-            return v2::answer(&self.registry, &self.ledger, request).await;
-        }
-        if path == "/api/v1/fleet" {
-            return named("fleet", api::fleet(&self.fleet, &request.into_parts().0).await);
+            return v2::answer(&self.registry, (&self.fleet, &self.ledger), request).await;
         }
         if path.starts_with("/api/") {
-            return api::answer(&self.registry, &self.installation, &self.closing, request).await;
+            let Self { registry, fleet, installation, closing, .. } = &self;
+            return api::answer(api::Api { registry, fleet, installation, closing }, request).await;
         }
         if path.starts_with("/plugins/") {
             return plugins::answer(&self.registry, &self.ledger, &request.into_parts().0).await;

@@ -17,6 +17,7 @@ mod completion;
 mod config;
 mod error;
 mod event;
+mod known_plugin;
 mod lock;
 mod manifest;
 mod metadata;
@@ -37,8 +38,9 @@ pub use blob_stream::BlobStream;
 pub use config::Config;
 pub use error::Error;
 pub use metadata::{
-    BlobFacts, DeleteManifest, Event, EventKind, EventRange, NewManifest, PullFilter, PullRead, PullRecord,
-    PullRow, PutManifest, Referrer, StoredManifest, TagChange,
+    AgentReport, BlobFacts, DeleteManifest, Event, EventKind, EventRange, KnownPlugin, KnownPluginFilter,
+    MovedTag, NewManifest, PluginReport, PluginSource, PullCursor, PullFilter, PullRead, PullRecord, PullRow,
+    PutManifest, Referrer, RowReport, StoredManifest, TagChange, TagCursor, TagFilter, TagGroup,
 };
 pub use page::{Page, PageRequest};
 pub use tag_guard::{Digests, Expectation, TagCondition, TagGuard};

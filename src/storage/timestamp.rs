@@ -18,6 +18,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// The moment `time` after this one.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// Microseconds since the Unix epoch.
     pub fn as_micros(self) -> i64 {
         self.0
@@ -46,6 +52,8 @@ mod tests {
         assert_eq!(Timestamp::from_micros(1_700_000_000_999_999).to_string(), "2023-11-14T22:13:20Z");
         assert_eq!(Timestamp::from_micros(-1).to_string(), "1970-01-01T00:00:00Z");
         assert_eq!(Timestamp::from_micros(5_000_000).before(Duration::from_secs(2)).as_micros(), 3_000_000);
+        assert_eq!(Timestamp::from_micros(5_000_000).after(Duration::from_secs(2)).as_micros(), 7_000_000);
+        assert!(Timestamp::now().after(Duration::MAX) > Timestamp::now());
         assert!(Timestamp::now().before(Duration::MAX) < Timestamp::from_micros(0));
     }
 }

@@ -1,11 +1,16 @@
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::client::{self, Events, Target as _};
 use crate::oci::RegistryHost;
 use crate::plugin::ModuleSource;
 use crate::policy::Pull;
 
 use super::{PullError, PullSecret, Puller};
+
+/// What an agent wants to hear of.
+const TAG_EVENTS: [&str; 2] = ["tag-moved", "tag-deleted"];
 
 impl Puller {
     /// What tells whether the URL of `pull` stands for something else than before: of an image the digest that its tag names,
@@ -47,6 +52,20 @@ impl Puller {
         after: Option<u64>,
     ) -> Result<Events, Arc<client::Error>> {
         let registry = self.endpoints.registry(host, &self.endpoints.agent())?;
-        registry.events(after).await.map_err(Arc::new)
+        registry.events(after, &TAG_EVENTS).await.map_err(Arc::new)
+    }
+
+    /// Tells a registry like ours how the agent `id` is doing.
+    ///
+    /// # Errors
+    /// As [`client::Registry::report`].
+    pub async fn report(
+        &self,
+        host: &RegistryHost,
+        id: &str,
+        report: &impl Serialize,
+    ) -> Result<(), Arc<client::Error>> {
+        let registry = self.endpoints.registry(host, &self.endpoints.agent())?;
+        registry.report(id, report).await.map_err(Arc::new)
     }
 }

@@ -67,6 +67,30 @@ impl Envoys {
         known.iter().map(|(node_id, record)| record.status(node_id)).collect()
     }
 
+    /// What connected Envoys refuse, in a sentence for each resource.
+    pub(in crate::agent) fn refusals(&self) -> BTreeMap<Arc<str>, String> {
+        let mut refusals: BTreeMap<Arc<str>, (usize, String)> = BTreeMap::new();
+        let known = self.lock();
+        for (name, held) in
+            known.values().filter(|record| record.streams > 0).flat_map(|record| &record.resources)
+        {
+            let rejection = held.status.rejected.as_deref();
+            if let Some(rejection) = rejection.filter(|_| held.status.state == ResourceState::Rejected) {
+                let entry = refusals.entry(Arc::clone(name)).or_insert_with(|| (0, rejection.reason.clone()));
+                entry.0 += 1;
+            }
+        }
+        let sentence = |(count, reason): (usize, String)| {
+            let envoys = if count == 1 {
+                "an Envoy refuses it".to_owned()
+            } else {
+                format!("{count} Envoys refuse it")
+            };
+            format!("{envoys}: {reason}")
+        };
+        refusals.into_iter().map(|(name, refusal)| (name, sentence(refusal))).collect()
+    }
+
     /// How many are connected.
     pub fn connected(&self) -> usize {
         self.lock().values().filter(|record| record.streams > 0).count()

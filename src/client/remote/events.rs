@@ -100,8 +100,11 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Lacks`] where the registry has none.
-    pub async fn events(&self, after: Option<u64>) -> Result<Events, Error> {
+    pub async fn events(&self, after: Option<u64>, types: &[&str]) -> Result<Events, Error> {
         let mut call = Call::new(Method::GET, self.url(EVENTS)).with_header(header::ACCEPT, EVENT_STREAM);
+        if !types.is_empty() {
+            call.url.query_pairs_mut().extend_pairs(types.iter().map(|name| ("type", name)));
+        }
         if let Some(after) = after {
             call = call.with_header(LAST_EVENT_ID, &after.to_string());
         }

@@ -51,6 +51,11 @@ impl Remote {
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
+
+    /// Its name there.
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
 }
 
 impl Target for Remote {

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{
-    Config, Envoys, Installation, Keeper, Keeping, Limits, Live, ModuleCache, Publisher, Puller, TagWatcher,
-    WatchedDirectory, XdsServer,
+    Config, Envoys, Installation, Keeper, Keeping, Limits, Live, ModuleCache, Publisher, Puller, Reporter,
+    TagWatcher, WatchedDirectory, XdsServer,
 };
 use crate::client::Credentials;
 use crate::gateway::Line;
@@ -31,6 +31,7 @@ const MOVES: usize = 64;
 pub(in crate::commands) struct RunningAgent {
     keeper: Keeper,
     watcher: Option<TagWatcher>,
+    reporter: Option<Reporter>,
     xds: (XdsServer, TcpListener),
     status: TcpListener,
     cache: Arc<ModuleCache>,
@@ -82,13 +83,19 @@ impl RunningAgent {
         let directory =
             WatchedDirectory::new(wasmplugins).with_secret_files(args.keeping.pull_secrets.clone());
         let (keeper, watcher, xds_server) = assemble(args, installation, directory, &puller);
+        let watches = args.keeping.watch.is_some();
+        let reporter = (config.report && !config.node_id.is_empty())
+            .then(|| Reporter::new(Arc::clone(&puller), config.node_id.clone(), watches, keeper.status()));
         let purge_interval = config.purge_interval.max(SHORTEST_PURGE_INTERVAL);
-        Ok((Self { keeper, watcher, xds: (xds_server, xds), status, cache, puller, purge_interval }, ready))
+        Ok((
+            Self { keeper, watcher, reporter, xds: (xds_server, xds), status, cache, puller, purge_interval },
+            ready,
+        ))
     }
 
     /// Works until `stop`, then writes down what is known.
     pub(in crate::commands) async fn run(self, stop: CancellationToken) {
-        let Self { keeper, watcher, xds, status, cache, puller, purge_interval } = self;
+        let Self { keeper, watcher, reporter, xds, status, cache, puller, purge_interval } = self;
         let pages = AgentPages { status: keeper.status(), metrics: Arc::clone(puller.metrics()) };
         let pulling = Arc::clone(&puller);
         let pull = move |pull, secret| {
@@ -102,10 +109,16 @@ impl RunningAgent {
                 watcher.run(stop.clone().cancelled_owned()).await;
             }
         };
+        let reporting = async {
+            if let Some(reporter) = reporter {
+                reporter.run(stop.clone().cancelled_owned()).await;
+            }
+        };
         let (xds_server, listener) = xds;
         tokio::join!(
             keeper.run(pull, live, stop.clone().cancelled_owned()),
             watching,
+            reporting,
             xds_server.serve(listener, stop.clone().cancelled_owned()),
             server::serve_agent_status(status, pages, stop.clone().cancelled_owned()),
             sweep(&puller, purge_interval, stop.clone()),

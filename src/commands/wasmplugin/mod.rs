@@ -11,6 +11,7 @@ mod lint;
 mod match_request;
 mod new;
 mod rule_page;
+mod track;
 mod workflow_command;
 mod workload_args;
 
@@ -42,6 +43,9 @@ enum Verb {
     #[command(name = "match")]
     Match(match_request::Args),
     Chain(chain::Args),
+    Track(track::Args),
+    Untrack(track::UntrackArgs),
+    Tracked(track::TrackedArgs),
 }
 
 impl Args {
@@ -53,6 +57,9 @@ impl Args {
             Verb::Convert(args) => args.run(context),
             Verb::Match(args) => args.run(context),
             Verb::Chain(args) => args.run(context),
+            Verb::Track(args) => args.run(context).await,
+            Verb::Untrack(args) => args.run(context).await,
+            Verb::Tracked(args) => args.run(context).await,
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::oci::ErrorCode;
-use crate::registry::{self, Event, EventRange, Registry};
+use crate::registry::{self, Event, EventKind, EventRange, Registry};
 use crate::server::page::{Query, excerpt};
 use crate::server::problem::Problem;
 use crate::server::router::named;
@@ -25,7 +25,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// When a client whose stream broke may come back.
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// GET `/api/v1/events?after=<id>&n=<limit>`: what happened to content, oldest first
+/// GET `/api/v1/events?after=<id>&n=<limit>&type=<type>`: what happened, oldest first; of some types where they are named
 ///
 /// Answers `{"events": [{"id", "type", "time", "repository", "tag", "digest", "previous", "actor"}], "oldest", "newest"}`.
 /// To a client that accepts `text/event-stream` it streams them (WHATWG HTML, server-sent events), those to come too:
@@ -51,7 +51,8 @@ async fn page_answer(registry: &Registry, request: &Parts) -> Result<Response, P
     let limit = query.page(registry.limits().page_size)?.limit;
     let after = query.get("after").map(event_id).transpose()?.unwrap_or(0);
     let EventRange { oldest, newest } = registry.event_range().await?;
-    let events: Vec<_> = registry.events(after, limit).await?.iter().map(render).collect();
+    let kinds = asked_kinds(&query)?;
+    let events: Vec<_> = registry.events(&kinds, after, limit).await?.iter().map(render).collect();
     Ok(Json(json!({ "events": events, "oldest": oldest, "newest": newest })).into_response())
 }
 
@@ -60,11 +61,13 @@ async fn stream_answer(
     closing: &CancellationToken,
     request: &Parts,
 ) -> Result<Response, Problem> {
-    let bell = registry.watch_events();
+    let kinds = asked_kinds(&Query::of(&request.uri))?;
+    let bell = registry.watch_events(&kinds);
     let range = registry.event_range().await?;
     let after = asked_after(request)?;
     let feed = Feed {
         registry: registry.clone(),
+        kinds,
         bell,
         closing: closing.clone(),
         after: after.unwrap_or(range.newest).min(range.newest),
@@ -88,6 +91,7 @@ fn opening(after: Option<u64>, range: EventRange) -> sse::Event {
 /// A stream of events. It has no task and no queue: a slow reader is read for only when it has room.
 struct Feed {
     registry: Registry,
+    kinds: Vec<EventKind>,
     bell: watch::Receiver<()>,
     closing: CancellationToken,
     after: u64,
@@ -122,7 +126,7 @@ impl Feed {
     }
 
     async fn read(&mut self) -> registry::Result<()> {
-        for event in self.registry.events(self.after, BATCH).await? {
+        for event in self.registry.events(&self.kinds, self.after, BATCH).await? {
             self.after = event.id;
             self.ready.push_back(message(&event));
         }
@@ -152,6 +156,17 @@ fn accepts_stream(request: &Parts) -> bool {
     accepted.flat_map(|text| text.split(',')).any(|range| {
         range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
     })
+}
+
+/// The types that are asked for; all where none is.
+fn asked_kinds(query: &Query<'_>) -> Result<Vec<EventKind>, Problem> {
+    let unknown = |text: &str| {
+        let names = EventKind::ALL.map(EventKind::name).join(", ");
+        Problem::invalid_request(format!("`{}` is no type of event; the types are {names}", excerpt(text)))
+    };
+    let asked = query.all("type").map(|text| text.parse().map_err(|()| unknown(text)));
+    let asked: Vec<EventKind> = asked.collect::<Result<_, _>>()?;
+    Ok(if asked.is_empty() { EventKind::ALL.to_vec() } else { asked })
 }
 
 /// `Last-Event-ID`, which a client sends when it comes back, goes before what the URL said at first.

@@ -10,23 +10,30 @@ use axum::response::Response;
 use http::Request;
 use tokio_util::sync::CancellationToken;
 
-pub(super) use fleet::answer as fleet;
-
 use super::installation::Installation;
 use super::problem::Problem;
+use crate::fleet::Fleet;
 use crate::oci::ErrorCode;
 use crate::registry::Registry;
 
+/// What is asked.
+pub(super) struct Api<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) fleet: &'a Fleet,
+    pub(super) installation: &'a Installation,
+    /// Ends answers that would go on for ever.
+    pub(super) closing: &'a CancellationToken,
+}
+
 /// Answers a request whose path begins with `/api/`.
-pub(super) async fn answer(
-    registry: &Registry,
-    installation: &Installation,
-    closing: &CancellationToken,
-    request: Request<Body>,
-) -> Result<Response, Problem> {
+pub(super) async fn answer(api: Api<'_>, request: Request<Body>) -> Result<Response, Problem> {
+    let Api { registry, fleet, installation, closing } = api;
     let path = request.uri().path();
     if path == "/api/v1/events" {
         return events::answer(registry, closing, &request.into_parts().0).await;
+    }
+    if let Some(endpoint) = fleet::Endpoint::parse(path) {
+        return endpoint.answer(fleet, request).await;
     }
     if path.starts_with("/api/v1/repositories/") {
         return tag_history::answer(registry, &request.into_parts().0).await;
@@ -35,7 +42,6 @@ pub(super) async fn answer(
         let verb = wasmplugins::Verb::parse(verb)?;
         return verb.answer(registry, installation, request).await;
     }
-    let message = "the path is none of /api/v1/events, /api/v1/repositories/<name>/tags/<tag>/history and \
-                   /api/v1/wasmplugins/<verb>";
+    let message = "the path is none of those under /api/v1/ that docs/api.md lists";
     Err(Problem::not_found(ErrorCode::Unsupported, message))
 }

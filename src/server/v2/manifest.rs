@@ -4,8 +4,9 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{ANONYMOUS, Call, condition};
+use crate::fleet::Fleet;
 use crate::oci::{ErrorCode, MediaType, Reference, RepositoryName, Tag};
-use crate::registry::{ManifestPush, PushedManifest};
+use crate::registry::{ManifestPush, MovedTag, PushedManifest};
 use crate::server::content;
 use crate::server::header_fields::{DOCKER_CONTENT_DIGEST, OCI_SUBJECT, OCI_TAG, etag, text, value};
 use crate::server::problem::Problem;
@@ -54,9 +55,27 @@ pub(super) async fn put(
         bytes,
     };
     let location = format!("/v2/{}/manifests/{}", push.repository, push.reference);
-    let tags = push.tags.clone();
-    let pushed = call.registry.put_manifest(push).await?;
+    let (repository, tags) = (push.repository.clone(), push.tags.clone());
+    let mut pushed = call.registry.put_manifest(push).await?;
+    let behind = left_behind(call.fleet, &repository, &pushed).await;
+    pushed.warnings.extend(behind);
     Ok(created(&location, &tags, &pushed))
+}
+
+/// Who does not follow the tags that have just moved, a sentence for each tag. The push is done, whatever is known of that.
+async fn left_behind(fleet: &Fleet, repository: &RepositoryName, pushed: &PushedManifest) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for MovedTag { tag, previous } in &pushed.moved {
+        match fleet.impact(repository, tag, Some(&pushed.digest)).await {
+            Ok(impact) if impact.behind() > 0 => sentences.push(format!(
+                "`{repository}:{tag}` has moved from {previous}, and {}; `hwasm-registry fleet` shows which",
+                impact.counts
+            )),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "who stays behind a moved tag is not known"),
+        }
+    }
+    sentences
 }
 
 /// `end-9`: DELETE /v2/<name>/manifests/<reference>

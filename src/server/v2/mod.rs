@@ -15,7 +15,7 @@ use super::page::Query;
 use super::problem::Problem;
 use super::pull_note::PullNote;
 use super::router::named;
-use crate::fleet::Ledger;
+use crate::fleet::{Fleet, Ledger};
 use crate::registry::Registry;
 use endpoint::Endpoint;
 
@@ -27,6 +27,7 @@ const ANONYMOUS: &str = "anonymous";
 /// One request, and what it is asked of.
 struct Call<'a> {
     registry: &'a Registry,
+    fleet: &'a Fleet,
     head: http::request::Parts,
     body: Body,
 }
@@ -45,7 +46,7 @@ impl Call<'_> {
 /// Answers a request whose path begins with `/v2`.
 pub(super) async fn answer(
     registry: &Registry,
-    ledger: &Ledger,
+    (fleet, ledger): (&Fleet, &Ledger),
     request: Request<Body>,
 ) -> Result<Response, Problem> {
     let endpoint = Endpoint::parse(request.uri().path())?;
@@ -53,7 +54,7 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let method = head.method.clone();
     let note = note(&endpoint, &head).filter(|_| ledger.is_enabled());
-    let mut outcome = named(name, dispatch(endpoint, Call { registry, head, body }).await);
+    let mut outcome = named(name, dispatch(endpoint, Call { registry, fleet, head, body }).await);
     match (note, &mut outcome) {
         (Some(note), Ok(response)) => note.settle(ledger, &method, response),
         (Some(note), Err(problem)) => note.refused(ledger, problem.status),

@@ -7,7 +7,7 @@ use super::{Durability, Metadata, parse, to_i64, to_u64};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::storage::{Result, Timestamp};
 
-/// Something that happened to content.
+/// Something that happened to content, or to those who take it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its number: greater than that of every event before it.
@@ -39,6 +39,10 @@ pub enum EventKind {
     TagMoved,
     /// A tag went.
     TagDeleted,
+    /// An agent read a manifest's module for the first time.
+    FirstPull,
+    /// An agent reports that it does not run what a plugin of its names.
+    PluginRefused,
 }
 
 /// The events that are kept: the ids of the first and the last. None are, where there never was any.
@@ -60,18 +64,34 @@ pub(super) struct NewEvent<'a> {
     pub(super) actor: &'a str,
 }
 
+/// What is recorded of an agent, but for the moment.
+pub(super) struct FleetEvent<'a> {
+    pub(super) kind: EventKind,
+    pub(super) repository: &'a str,
+    pub(super) tag: Option<&'a str>,
+    pub(super) digest: Option<&'a str>,
+    pub(super) actor: &'a str,
+}
+
 /// A row of the table, column by column.
 type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<String>, String);
 
 impl Metadata {
-    /// The events behind `after`, oldest first, at most `limit`.
-    pub(in super::super) async fn list_events(&self, after: u64, limit: u32) -> Result<Vec<Event>> {
+    /// The events of these kinds behind `after`, oldest first, at most `limit`.
+    pub(in super::super) async fn list_events(
+        &self,
+        kinds: &[EventKind],
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<Event>> {
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, happened_us, kind, repository, tag, digest, previous, actor FROM events
-             WHERE id > $1 ORDER BY id LIMIT $2",
+             WHERE id > $1 AND instr($3, ' ' || kind || ' ') > 0 ORDER BY id LIMIT $2",
         )
         .bind(to_i64(after))
         .bind(i64::from(limit))
+        .bind(format!(" {} ", kinds.join(" ")))
         .fetch_all(&self.readers)
         .await?;
         rows.into_iter().map(read).collect()
@@ -116,6 +136,26 @@ pub(super) async fn record(
     Ok(())
 }
 
+/// Records what an agent did, also of a repository that is none.
+pub(super) async fn record_of_fleet(
+    connection: &mut SqliteConnection,
+    event: &FleetEvent<'_>,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO events (happened_us, kind, repository, tag, digest, actor) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(now.as_micros())
+    .bind(event.kind.to_string())
+    .bind(event.repository)
+    .bind(event.tag)
+    .bind(event.digest)
+    .bind(event.actor)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 fn read((id, happened, kind, repository, tag, digest, previous, actor): Row) -> Result<Event> {
     let digest_of = |text: Option<String>| text.map(|text| parse("event digest", &text)).transpose();
     Ok(Event {
@@ -131,7 +171,18 @@ fn read((id, happened, kind, repository, tag, digest, previous, actor): Row) -> 
 }
 
 impl EventKind {
-    const ALL: [Self; 4] = [Self::ManifestPushed, Self::ManifestDeleted, Self::TagMoved, Self::TagDeleted];
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::ManifestPushed,
+        Self::ManifestDeleted,
+        Self::TagMoved,
+        Self::TagDeleted,
+        Self::FirstPull,
+        Self::PluginRefused,
+    ];
+    /// What happens to content, and not to agents.
+    pub const CONTENT: [Self; 4] =
+        [Self::ManifestPushed, Self::ManifestDeleted, Self::TagMoved, Self::TagDeleted];
 
     /// Its name in the database and in answers.
     pub fn name(self) -> &'static str {
@@ -140,6 +191,8 @@ impl EventKind {
             Self::ManifestDeleted => "manifest-deleted",
             Self::TagMoved => "tag-moved",
             Self::TagDeleted => "tag-deleted",
+            Self::FirstPull => "first-pull",
+            Self::PluginRefused => "plugin-refused",
         }
     }
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sqlx::SqliteConnection;
 
 use super::event::{self, EventKind, NewEvent};
-use super::tag::TagMove;
+use super::tag::{MovedTag, TagMove};
 use super::{Durability, Metadata, blob, parse, repository, tag};
 use crate::oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 use crate::storage::{Result, TagGuard, Timestamp};
@@ -40,8 +40,8 @@ pub struct NewManifest {
 /// What became of a manifest to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PutManifest {
-    /// It is stored, and the tags name it.
-    Stored,
+    /// It is stored, and the tags name it; these named another before.
+    Stored(Vec<MovedTag>),
     /// Nothing was stored: it points at content that the repository does not hold.
     Missing(Vec<Digest>),
     /// Nothing was stored: a tag names something else than it had to.
@@ -140,12 +140,14 @@ impl Metadata {
                 NewEvent { kind, repository, tag: None, digest: Some(&digest), previous: None, actor };
             event::record(&mut tx, &event, now).await?;
         }
+        let mut moved = Vec::new();
         for tag in &new.tags {
             let change = TagMove { repository, tag: tag.as_str(), actor: &new.actor, now };
-            tag::put(&mut tx, &change, &digest).await?;
+            let previous = tag::put(&mut tx, &change, &digest).await?;
+            moved.extend(previous.map(|previous| MovedTag { tag: tag.clone(), previous }));
         }
         tx.commit().await?;
-        Ok(ManifestChange { outcome: PutManifest::Stored, retyped })
+        Ok(ManifestChange { outcome: PutManifest::Stored(moved), retyped })
     }
 
     /// Deletes a manifest with the tags that name it, unless one of those `stays`.

@@ -3,10 +3,13 @@
 
 mod blob;
 mod event;
+mod known_plugin;
 mod manifest;
 mod module;
 mod pull;
+mod pull_row;
 mod referrer;
+mod report;
 mod repository;
 mod tag;
 mod upload;
@@ -23,10 +26,13 @@ use tokio::sync::Mutex;
 
 pub use blob::BlobFacts;
 pub use event::{Event, EventKind, EventRange};
+pub use known_plugin::{KnownPlugin, KnownPluginFilter, PluginSource};
 pub use manifest::{DeleteManifest, NewManifest, PutManifest, StoredManifest};
-pub use pull::{PullFilter, PullRead, PullRecord, PullRow};
+pub use pull::{PullRead, PullRecord};
+pub use pull_row::{PullCursor, PullFilter, PullRow, RowReport, TagCursor, TagFilter, TagGroup};
 pub use referrer::Referrer;
-pub use tag::TagChange;
+pub use report::{AgentReport, PluginReport};
+pub use tag::{MovedTag, TagChange};
 
 pub(super) use upload::UploadRow;
 
@@ -115,6 +121,7 @@ async fn migrate(dir: &Path, connection: &mut SqliteConnection) -> Result<()> {
         migration(1, "initial", include_str!("../../../migrations/0001_initial.sql")),
         migration(2, "events", include_str!("../../../migrations/0002_events.sql")),
         migration(3, "fleet", include_str!("../../../migrations/0003_fleet.sql")),
+        migration(4, "known plugins", include_str!("../../../migrations/0004_known_plugins.sql")),
     ];
     match Migrator::with_migrations(migrations).run(connection).await {
         Err(sqlx::migrate::MigrateError::VersionMissing(_)) => Err(Error::TooNew { dir: dir.to_owned() }),

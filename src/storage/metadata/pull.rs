@@ -1,7 +1,7 @@
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::SqliteConnection;
 
-use super::{Durability, Metadata, parse, to_i64, to_u64};
+use super::event::{self, EventKind, FleetEvent};
+use super::{Durability, Metadata, to_i64};
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::storage::{Result, Timestamp};
 
@@ -52,59 +52,11 @@ pub enum PullRead {
     },
 }
 
-/// What is known of one agent and one reference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullRow {
-    /// Who.
-    pub agent: String,
-    /// What kind of client.
-    pub kind: String,
-    /// When the agent was last seen, whatever it read.
-    pub agent_last: Timestamp,
-    /// Where.
-    pub repository: RepositoryName,
-    /// A tag or digest, as it was asked for.
-    pub reference: Reference,
-    /// When it was first asked for.
-    pub first: Timestamp,
-    /// When it was last asked for.
-    pub last: Timestamp,
-    /// How often.
-    pub resolves: u64,
-    /// The status of the last answer.
-    pub status: u16,
-    /// The manifest of the last answer.
-    pub digest: Option<Digest>,
-    /// How often the module was read.
-    pub fetches: u64,
-    /// When last.
-    pub last_fetch: Option<Timestamp>,
-    /// Of which manifest.
-    pub fetched: Option<Digest>,
-    /// Bytes of modules in all.
-    pub bytes: u64,
-    /// What a tag names now.
-    pub current: Option<Digest>,
-    /// When it came to name that.
-    pub moved: Option<Timestamp>,
-}
-
-/// Which rows are wanted.
-#[derive(Clone, Debug, Default)]
-pub struct PullFilter {
-    /// Of this repository only.
-    pub repository: Option<RepositoryName>,
-    /// Of this reference only.
-    pub reference: Option<Reference>,
-    /// Behind this row, by its place in the order.
-    pub after: u64,
-    /// At most so many.
-    pub limit: u32,
-}
-
 impl Metadata {
-    /// Adds reads to what is known. Power loss may forget the last of them.
-    pub(in super::super) async fn record_pulls(&self, records: &[PullRecord]) -> Result<()> {
+    /// Adds reads to what is known, and records an event where an agent read a module that it did not have; whether
+    /// there were any. Power loss may forget the last of them.
+    pub(in super::super) async fn record_pulls(&self, records: &[PullRecord]) -> Result<bool> {
+        let mut has_events = false;
         let mut tx = self.begin(Durability::Relaxed).await?;
         for record in records {
             let agent = ensure_agent(&mut tx, record).await?;
@@ -114,35 +66,15 @@ impl Metadata {
                     put_resolve(&mut tx, (agent, record), reference, (digest, *status)).await?;
                 }
                 PullRead::Layer { digest, bytes } => {
-                    put_layer(&mut tx, (agent, record), digest, *bytes).await?;
+                    has_events |= put_layer(&mut tx, (agent, record), digest, *bytes).await?;
                 }
                 PullRead::Module { reference, bytes } => {
-                    put_module(&mut tx, (agent, record), reference, *bytes).await?;
+                    has_events |= put_module(&mut tx, (agent, record), reference, *bytes).await?;
                 }
             }
         }
-        tx.commit().await
-    }
-
-    /// What agents read, by repository, reference and agent.
-    pub(in super::super) async fn list_pulls(&self, filter: &PullFilter) -> Result<Vec<PullRow>> {
-        let rows = sqlx::query(
-            "SELECT a.name AS agent, a.kind, a.last_us AS agent_last, p.repository, p.reference, p.first_us, p.last_us,
-                    p.resolves, p.status, p.digest, p.fetches, p.fetched_us, p.fetched, p.bytes,
-                    t.digest AS current, t.updated_us AS moved
-             FROM pulls AS p JOIN agents AS a ON a.id = p.agent_id
-             LEFT JOIN repositories AS r ON r.name = p.repository
-             LEFT JOIN tags AS t ON t.repository_id = r.id AND t.name = p.reference
-             WHERE ($1 IS NULL OR p.repository = $1) AND ($2 IS NULL OR p.reference = $2)
-             ORDER BY p.repository, p.reference, p.agent_id LIMIT $3 OFFSET $4",
-        )
-        .bind(filter.repository.as_ref().map(RepositoryName::as_str))
-        .bind(filter.reference.as_ref().map(ToString::to_string))
-        .bind(i64::from(filter.limit))
-        .bind(to_i64(filter.after))
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(read).collect()
+        tx.commit().await?;
+        Ok(has_events)
     }
 
     /// Forgets agents that were last seen before `before`, and of the rest the oldest beyond so many agents and pulls.
@@ -176,6 +108,13 @@ impl Metadata {
                  SELECT agent_id, repository, reference FROM pulls ORDER BY last_us DESC LIMIT -1 OFFSET $1)",
         )
         .bind(i64::from(pulls))
+        .execute(&mut *tx)
+        .await?;
+        // An agent that still has such a plugin reports it anew.
+        sqlx::query(
+            "DELETE FROM reports WHERE NOT EXISTS (SELECT 1 FROM pulls AS p WHERE p.agent_id = reports.agent_id
+             AND p.repository = reports.repository AND p.reference = reports.reference)",
+        )
         .execute(&mut *tx)
         .await?;
         tx.commit().await
@@ -223,45 +162,47 @@ async fn put_resolve(
     Ok(())
 }
 
-/// A layer counts for each reference whose manifest, directly or through an index, the agent was given and which names it.
+/// A layer counts for each reference whose manifest, directly or through an index, the agent was given and which names
+/// it. Whether one of them is news.
 async fn put_layer(
     connection: &mut SqliteConnection,
     (agent, record): (i64, &PullRecord),
     layer: &Digest,
     bytes: u64,
-) -> Result<()> {
-    sqlx::query(
+) -> Result<bool> {
+    let references: Vec<(String,)> = sqlx::query_as(
         "WITH given AS (
-             SELECT m.digest, m.bytes FROM pulls AS p
+             SELECT p.reference, m.digest, m.bytes FROM pulls AS p
              JOIN repositories AS r ON r.name = p.repository
              JOIN manifests AS m ON m.repository_id = r.id AND m.digest = p.digest
              WHERE p.agent_id = $1 AND p.repository = $2
          ), holders AS (
              SELECT digest FROM given WHERE instr(bytes, CAST($3 AS BLOB)) > 0
          )
-         UPDATE pulls SET fetches = fetches + $4, fetched_us = $5, fetched = digest, bytes = bytes + $6
-         WHERE agent_id = $1 AND repository = $2 AND digest IN (
+         SELECT reference FROM given WHERE digest IN (
              SELECT digest FROM holders UNION SELECT given.digest FROM given, holders
              WHERE instr(given.bytes, CAST(holders.digest AS BLOB)) > 0)",
     )
     .bind(agent)
     .bind(record.repository.as_str())
     .bind(layer.to_string())
-    .bind(to_i64(record.count))
-    .bind(record.last.as_micros())
-    .bind(to_i64(bytes.saturating_mul(record.count)))
-    .execute(connection)
+    .fetch_all(&mut *connection)
     .await?;
-    Ok(())
+    let mut is_news = false;
+    for (reference,) in references {
+        let read = (reference.as_str(), bytes.saturating_mul(record.count));
+        is_news |= put_fetch(connection, (agent, record), read).await?;
+    }
+    Ok(is_news)
 }
 
-/// Who reads a tag's module as a file resolves the tag, and, unless it knew the file, fetches it.
+/// Who reads a tag's module as a file resolves the tag, and, unless it knew the file, fetches it. Whether that is news.
 async fn put_module(
     connection: &mut SqliteConnection,
     (agent, record): (i64, &PullRecord),
     reference: &Reference,
     bytes: u64,
-) -> Result<()> {
+) -> Result<bool> {
     let digest: Option<(String,)> = sqlx::query_as(
         "SELECT t.digest FROM tags AS t JOIN repositories AS r ON r.id = t.repository_id
          WHERE r.name = $1 AND t.name = $2",
@@ -273,48 +214,46 @@ async fn put_module(
     let digest = digest.map(|(digest,)| digest);
     put_resolve(connection, (agent, record), reference, (digest, 200)).await?;
     if bytes == 0 {
-        return Ok(());
+        return Ok(false);
     }
+    put_fetch(connection, (agent, record), (&reference.to_string(), bytes)).await
+}
+
+/// Counts that the module of the manifest was read that the agent was given last under `reference`. It is news where it
+/// had read another before, or none.
+async fn put_fetch(
+    connection: &mut SqliteConnection,
+    (agent, record): (i64, &PullRecord),
+    (reference, bytes): (&str, u64),
+) -> Result<bool> {
+    let news: Option<(Option<String>,)> = sqlx::query_as(
+        "SELECT digest FROM pulls WHERE agent_id = $1 AND repository = $2 AND reference = $3 AND fetched IS NOT digest",
+    )
+    .bind(agent)
+    .bind(record.repository.as_str())
+    .bind(reference)
+    .fetch_optional(&mut *connection)
+    .await?;
     sqlx::query(
         "UPDATE pulls SET fetches = fetches + $4, fetched_us = $5, fetched = digest, bytes = bytes + $6
          WHERE agent_id = $1 AND repository = $2 AND reference = $3",
     )
     .bind(agent)
     .bind(record.repository.as_str())
-    .bind(reference.to_string())
+    .bind(reference)
     .bind(to_i64(record.count))
     .bind(record.last.as_micros())
     .bind(to_i64(bytes))
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
-}
-
-fn read(row: &SqliteRow) -> Result<PullRow> {
-    let moment = |column: &str| Ok::<_, sqlx::Error>(Timestamp::from_micros(row.try_get(column)?));
-    let maybe_moment = |column: &str| {
-        Ok::<_, sqlx::Error>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros))
+    let Some((digest,)) = news else { return Ok(false) };
+    let event = FleetEvent {
+        kind: EventKind::FirstPull,
+        repository: record.repository.as_str(),
+        tag: Some(reference).filter(|reference| !reference.contains(':')),
+        digest: digest.as_deref(),
+        actor: &record.agent,
     };
-    let count = |column: &'static str| to_u64(column, row.try_get(column)?);
-    let digest = |column: &'static str| {
-        row.try_get::<Option<String>, _>(column)?.map(|text| parse(column, &text)).transpose()
-    };
-    Ok(PullRow {
-        agent: row.try_get("agent")?,
-        kind: row.try_get("kind")?,
-        agent_last: moment("agent_last")?,
-        repository: parse("repository", row.try_get("repository")?)?,
-        reference: parse("reference", row.try_get("reference")?)?,
-        first: moment("first_us")?,
-        last: moment("last_us")?,
-        resolves: count("resolves")?,
-        status: u16::try_from(row.try_get::<i64, _>("status")?).unwrap_or_default(),
-        digest: digest("digest")?,
-        fetches: count("fetches")?,
-        last_fetch: maybe_moment("fetched_us")?,
-        fetched: digest("fetched")?,
-        bytes: count("bytes")?,
-        current: digest("current")?,
-        moved: maybe_moment("moved")?,
-    })
+    event::record_of_fleet(connection, &event, record.last).await?;
+    Ok(true)
 }

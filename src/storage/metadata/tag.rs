@@ -16,6 +16,15 @@ pub struct TagChange {
     pub changed_by: String,
 }
 
+/// A tag that named something else before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedTag {
+    /// The tag.
+    pub tag: Tag,
+    /// What it named.
+    pub previous: Digest,
+}
+
 /// Who moved which tag of which repository when.
 pub(super) struct TagMove<'a> {
     pub(super) repository: i64,
@@ -135,11 +144,16 @@ async fn named_by(connection: &mut SqliteConnection, repository: i64, tag: &str)
     Ok(row.map(|(digest,)| digest))
 }
 
-/// Points a tag at a manifest. History grows only where that changes something.
-pub(super) async fn put(connection: &mut SqliteConnection, change: &TagMove<'_>, digest: &str) -> Result<()> {
+/// Points a tag at a manifest; what it named before, if that was another. History grows only where that changes
+/// something.
+pub(super) async fn put(
+    connection: &mut SqliteConnection,
+    change: &TagMove<'_>,
+    digest: &str,
+) -> Result<Option<Digest>> {
     let previous = named_by(connection, change.repository, change.tag).await?;
     if previous.as_deref() == Some(digest) {
-        return Ok(());
+        return Ok(None);
     }
     sqlx::query(
         "INSERT INTO tags (repository_id, name, digest, updated_us) VALUES ($1, $2, $3, $4)
@@ -153,7 +167,8 @@ pub(super) async fn put(connection: &mut SqliteConnection, change: &TagMove<'_>,
     .await?;
     record(connection, change, Some(digest)).await?;
     let event = change.event(EventKind::TagMoved, Some(digest), previous.as_deref());
-    event::record(connection, &event, change.now).await
+    event::record(connection, &event, change.now).await?;
+    previous.map(|previous| parse("manifest digest", &previous)).transpose()
 }
 
 /// Records that a tag, which named `previous`, is gone.

@@ -8,7 +8,7 @@ mod lint;
 mod match_request;
 mod new;
 mod parameters;
-mod text;
+pub(super) mod text;
 mod workload;
 
 use axum::body::Body;

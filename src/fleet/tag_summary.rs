@@ -1,0 +1,70 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{ClientKind, Convergence, Fleet, TagFilter};
+use crate::oci::{Digest, RepositoryName, Tag};
+use crate::storage::{Result, TagGroup};
+
+/// How far the agents of a tag are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TagSummary {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// What it names now; null where it is gone.
+    pub current: Option<Digest>,
+    /// How many agents ask for it; an agent counts once for each plugin that it reports to name it.
+    pub agents: u64,
+    /// How many of them are in which state.
+    pub states: BTreeMap<&'static str, u64>,
+    /// How many of them have which manifest, by its digest; `unknown` where that is not known.
+    pub digests: BTreeMap<String, u64>,
+    /// How many other clients asked for it, such as tools that copy images.
+    pub other_clients: u64,
+}
+
+impl Fleet {
+    /// Each tag that somebody asked for, by repository and tag.
+    pub async fn tags(&self, filter: &TagFilter) -> Result<Vec<TagSummary>> {
+        let mut summaries: Vec<TagSummary> = Vec::new();
+        for group in self.store.group_pulls(filter).await? {
+            let is_next = summaries
+                .last()
+                .is_none_or(|last| (&last.repository, &last.tag) != (&group.repository, &group.tag));
+            if is_next {
+                summaries.push(TagSummary::of(&group));
+            }
+            summaries.last_mut().expect("one has just been put there").add(&group);
+        }
+        Ok(summaries)
+    }
+}
+
+impl TagSummary {
+    fn of(group: &TagGroup) -> Self {
+        Self {
+            repository: group.repository.clone(),
+            tag: group.tag.clone(),
+            current: group.row.current.clone(),
+            agents: 0,
+            states: BTreeMap::new(),
+            digests: BTreeMap::new(),
+            other_clients: 0,
+        }
+    }
+
+    fn add(&mut self, group: &TagGroup) {
+        if !ClientKind::named(&group.kind).is_agent() {
+            self.other_clients += group.agents;
+            return;
+        }
+        self.agents += group.agents;
+        *self.states.entry(Convergence::of(&group.row).name()).or_default() += group.agents;
+        let running = group.row.report.as_ref().and_then(|report| report.running.as_ref());
+        let has = running.or(group.row.digest.as_ref()).map_or("unknown".to_owned(), ToString::to_string);
+        *self.digests.entry(has).or_default() += group.agents;
+    }
+}
