@@ -70,15 +70,22 @@ impl Impact {
         has_moved && (agents > 0 || self.plugins().any(|plugin| plugin["effect"] != "unaffected"))
     }
 
-    /// What happens, in a sentence.
-    pub(super) fn sentence(&self) -> String {
-        let [moves, waits, stays, unknown] =
-            ["moves", "waits", "stays", "unknown"].map(|name| self.count(name));
-        let all = moves + waits + stays + unknown;
-        format!(
-            "of {all} agents {moves} move at once, {waits} wait for the next version of their WasmPlugin, \
-             {stays} keep what they have, {unknown} are unknown"
-        )
+    /// What happens to how many agents.
+    fn sentence(&self) -> String {
+        let effects = [
+            ("moves", "follow at once"),
+            ("waits", "wait for the next version of their WasmPlugin"),
+            ("stays", "keep what they have"),
+            ("unknown", "follow a policy that is not known"),
+            ("unaffected", "are not affected"),
+        ];
+        let said: Vec<String> = effects
+            .iter()
+            .map(|(effect, words)| (self.count(effect), words))
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, words)| format!("{count} {words}"))
+            .collect();
+        if said.is_empty() { "no agent has it".to_owned() } else { format!("agents: {}", said.join(", ")) }
     }
 
     fn count(&self, effect: &str) -> u64 {
@@ -122,6 +129,7 @@ pub(super) fn movers(list: &Value) -> String {
         Some("new-version") => "a new version of its WasmPlugin".to_owned(),
         Some("restart") => "a restart of its agent".to_owned(),
         Some("idle") => "a day without deliveries".to_owned(),
+        Some("new-reference") => "another tag or digest in its WasmPlugin".to_owned(),
         other => printable(other.unwrap_or("-")),
     };
     let words: Vec<String> = list.as_array().into_iter().flatten().map(word).collect();

@@ -19,6 +19,8 @@ pub enum Mover {
     Restart,
     /// A day in which no delivery names the module.
     Idle,
+    /// Another tag or digest in its `WasmPlugin`, where no other edit of it helps.
+    NewReference,
 }
 
 /// A URL by tag that stands for all of its kind.
@@ -52,7 +54,12 @@ fn play(flavour: Flavour, policy: PullPolicy, url: &str) -> Vec<Mover> {
         (Situation::Restart, Mover::Restart),
         (Situation::Idle, Mover::Idle),
     ];
-    movers.into_iter().filter(|(situation, _)| moves(*situation)).map(|(_, mover)| mover).collect()
+    let mut movers: Vec<Mover> =
+        movers.into_iter().filter(|(situation, _)| moves(*situation)).map(|(_, mover)| mover).collect();
+    if !movers.contains(&Mover::NewVersion) {
+        movers.push(Mover::NewReference);
+    }
+    movers
 }
 
 impl Mover {
@@ -77,16 +84,16 @@ mod tests {
     #[test]
     fn what_moves_an_agent_is_what_the_rules_say() {
         use EffectivePolicy::{Always, IfNotPresent, Pinned};
-        use Mover::{AtOnce, Idle, NewVersion, Restart};
+        use Mover::{AtOnce, Idle, NewReference, NewVersion, Restart};
         for (kind, policy, watches, expected) in [
             // An agent of Istio has its cache in memory, and forgets after a day.
             (ClientKind::Istio, Always, false, vec![NewVersion, Restart, Idle]),
-            (ClientKind::Istio, IfNotPresent, false, vec![Restart, Idle]),
-            (ClientKind::PluginFile, IfNotPresent, false, vec![Restart, Idle]),
+            (ClientKind::Istio, IfNotPresent, false, vec![Restart, Idle, NewReference]),
+            (ClientKind::PluginFile, IfNotPresent, false, vec![Restart, Idle, NewReference]),
             // The cache of ours survives a restart, and keeps what a live resource names.
             (ClientKind::Agent, Always, true, vec![AtOnce, NewVersion]),
             (ClientKind::Agent, Always, false, vec![NewVersion]),
-            (ClientKind::Agent, IfNotPresent, true, vec![]),
+            (ClientKind::Agent, IfNotPresent, true, vec![NewReference]),
             (ClientKind::Istio, Pinned, false, vec![]),
             (ClientKind::Docker, Always, false, vec![]),
         ] {

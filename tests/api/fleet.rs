@@ -82,10 +82,7 @@ async fn a_fetch_a_resolve_and_a_moved_tag_are_told_apart() {
         states,
         [("gw-always", "current"), ("gw-present", "current"), ("127.0.0.1 crane", "resolved")]
     );
-    assert_eq!(
-        (field(&seen[0]["inferred"], "policy"), field(&seen[1]["inferred"], "policy")),
-        ("Always", "-")
-    );
+    assert_eq!((field(&seen[0]["policy"], "policy"), field(&seen[1]["policy"], "policy")), ("Always", "-"));
     assert_eq!((field(&seen[0], "kind"), seen[0]["fetches"].as_u64()), ("agent", Some(1)));
     assert_eq!(seen[0]["bytes"].as_u64(), Some(100));
 
@@ -100,8 +97,8 @@ async fn a_fetch_a_resolve_and_a_moved_tag_are_told_apart() {
     assert_eq!(states, [("gw-always", "current"), ("gw-present", "stale"), ("127.0.0.1 crane", "stale")]);
     let present = &seen[1];
     assert_eq!((field(present, "digest"), field(present, "current")), (&*one.digest, &*two.digest));
-    assert_eq!(field(&present["inferred"], "policy"), "IfNotPresent");
-    assert_eq!(field(&present["inferred"], "confidence"), "medium", "it was there, and did not ask");
+    assert_eq!(field(&present["policy"], "policy"), "IfNotPresent");
+    assert_eq!(field(&present["policy"], "confidence"), "medium", "it was there, and did not ask");
     assert!(field(present, "movesWith").contains("restart"), "{present}");
     let absent = rows(&server, "?reference=v2", |rows| rows.len() == 1).await;
     assert_eq!((field(&absent[0], "state"), absent[0]["status"].as_u64()), ("refused", Some(404)));
@@ -142,7 +139,7 @@ async fn a_layer_counts_through_an_index_and_only_when_it_was_sent_whole() {
         rows(&server, "?reference=v1", |rows| rows.first().is_some_and(|row| row["fetches"] == 1)).await;
     assert_eq!((field(&seen[0], "state"), field(&seen[0], "agent")), ("current", "127.0.0.1 istio"));
     let pinned = rows(&server, &format!("?reference={}", image.digest), |rows| rows.len() == 1).await;
-    assert_eq!((field(&pinned[0], "state"), field(&pinned[0]["inferred"], "policy")), ("pinned", "Pinned"));
+    assert_eq!((field(&pinned[0], "state"), field(&pinned[0]["policy"], "policy")), ("pinned", "Pinned"));
     let part = server.request(Method::GET, &format!("/v2/plugins/a/blobs/{}", digest_of(&image.blobs[1])));
     part.header(header::RANGE, "bytes=0-9").send().await.expect("an answer");
     client.resolve("v1").await;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::client::Registry;
+use crate::client::{self, ErrorKind, Registry};
 use crate::oci::RegistryHost;
 use crate::plugin::{Metadata, Resource};
 
@@ -132,13 +132,24 @@ impl UntrackArgs {
         self.at
             .with(context, async |registry| {
                 for (namespace, name) in &names {
-                    registry.untrack_plugin(namespace, name).await?;
+                    registry
+                        .untrack_plugin(namespace, name)
+                        .await
+                        .map_err(|error| explain(error, (namespace, name)))?;
                 }
                 Ok(())
             })
             .await?;
         context.output.report(&Untracked { untracked: self.names.clone() })
     }
+}
+
+fn explain(error: client::Error, (namespace, name): (&str, &str)) -> anyhow::Error {
+    if error.kind() != ErrorKind::NotFound {
+        return error.into();
+    }
+    let failure = Failure::new(Exit::NotFound, format!("the registry was not told of `{namespace}/{name}`"));
+    failure.advise("`hwasm-registry wasmplugin tracked` lists what it was told of").into()
 }
 
 impl TrackedArgs {

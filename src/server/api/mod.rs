@@ -42,6 +42,8 @@ pub(super) async fn answer(api: Api<'_>, request: Request<Body>) -> Result<Respo
         let verb = wasmplugins::Verb::parse(verb)?;
         return verb.answer(registry, installation, request).await;
     }
-    let message = "the path is none of those under /api/v1/ that docs/api.md lists";
+    let message = "the path is none of /api/v1/events, /api/v1/fleet, /api/v1/fleet/tags, /api/v1/impact, \
+                   /api/v1/agents/<id>/status, /api/v1/repositories/<name>/tags/<tag>/history, /api/v1/wasmplugins, \
+                   /api/v1/wasmplugins/<verb> and /api/v1/wasmplugins/<namespace>/<name>";
     Err(Problem::not_found(ErrorCode::Unsupported, message))
 }

@@ -38,7 +38,7 @@ impl Endpoint {
             ["impact"] => Self::Impact,
             ["agents", agent, "status"] => Self::Report { agent: decoded(agent) },
             ["wasmplugins"] => Self::Tracked,
-            ["wasmplugins", namespace, name] => {
+            ["wasmplugins", namespace, name] if !name.is_empty() => {
                 Self::TrackedPlugin { namespace: decoded(namespace), name: decoded(name) }
             }
             _ => return None,
@@ -97,6 +97,7 @@ mod tests {
             ("/api/v1/wasmplugins", Some(Endpoint::Tracked)),
             ("/api/v1/wasmplugins/higress-system/a", Some(Endpoint::TrackedPlugin { namespace, name })),
             ("/api/v1/wasmplugins/convert", None),
+            ("/api/v1/wasmplugins/convert/", None),
             ("/api/v1/fleet/", None),
             ("/api/v1/events", None),
         ] {
