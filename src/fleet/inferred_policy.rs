@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::oci::Reference;
 use crate::plugin::EffectivePolicy;
-use crate::storage::PullRow;
+use crate::storage::{PullRow, Timestamp};
 
 /// The pull policy that an agent's requests look like. It is never certain: a registry sees requests, not resources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,8 +40,12 @@ impl PolicyGuess<'_> {
     /// Re-resolves that were repeated so often are no coincidence.
     const MANY: u64 = 3;
 
-    /// The policy that fits.
-    pub fn infer(self) -> InferredPolicy {
+    /// How long an agent has to be silent after a move, before that says anything: an agent under `Always` may be, too,
+    /// until its `WasmPlugin` changes.
+    const SILENCE: Duration = Duration::from_hours(1);
+
+    /// The policy that fits, as far as is known at `now`.
+    pub fn infer(self, now: Timestamp) -> InferredPolicy {
         let row = self.0;
         let again = row.resolves.saturating_sub(row.fetches);
         if matches!(row.reference, Reference::Digest(_)) {
@@ -60,13 +66,14 @@ impl PolicyGuess<'_> {
             let policy = Some(EffectivePolicy::Always);
             return InferredPolicy { policy, confidence: Confidence::Low, evidence };
         }
-        self.of_silence()
+        self.of_silence(now)
     }
 
     /// One that fetched once: since the tag moved it has either been away, or had no reason to ask.
-    fn of_silence(self) -> InferredPolicy {
+    fn of_silence(self, now: Timestamp) -> InferredPolicy {
         let row = self.0;
         let has_moved = row.moved.is_some_and(|moved| moved > row.last);
+        let is_long = row.moved.is_some_and(|moved| moved.after(Self::SILENCE) <= now);
         let was_here = row.moved.is_some_and(|moved| row.agent_last > moved);
         if row.fetches == 1 && has_moved && was_here {
             let evidence =
@@ -74,13 +81,15 @@ impl PolicyGuess<'_> {
             let (policy, confidence) = (Some(EffectivePolicy::IfNotPresent), Confidence::Medium);
             return InferredPolicy { policy, confidence, evidence: evidence.to_owned() };
         }
-        if row.fetches == 1 && has_moved {
+        if row.fetches == 1 && has_moved && is_long {
             let evidence = "it fetched once, and did not ask since the tag moved";
             let (policy, confidence) = (Some(EffectivePolicy::IfNotPresent), Confidence::Low);
             return InferredPolicy { policy, confidence, evidence: evidence.to_owned() };
         }
         let evidence = if row.fetches == 0 {
             "it fetched nothing"
+        } else if has_moved {
+            "it fetched once, and the tag has moved only just now"
         } else {
             "it fetched once, and the tag has not moved since"
         };
@@ -92,7 +101,7 @@ impl PolicyGuess<'_> {
 mod tests {
     use super::*;
     use crate::oci::Digest;
-    use crate::storage::{PullCursor, Timestamp};
+    use crate::storage::PullCursor;
 
     fn row(reference: &str, resolves: u64, fetches: u64) -> PullRow {
         let at = Timestamp::from_micros;
@@ -125,7 +134,8 @@ mod tests {
     }
 
     fn guess(row: &PullRow) -> (Option<EffectivePolicy>, Confidence) {
-        let guess = PolicyGuess(row).infer();
+        let day = Duration::from_hours(24);
+        let guess = PolicyGuess(row).infer(Timestamp::from_micros(0).after(day));
         (guess.policy, guess.confidence)
     }
 
@@ -155,6 +165,8 @@ mod tests {
         let moved = PullRow { moved: Some(at(20)), ..row("v1", 1, 1) };
         let if_not_present = Some(EffectivePolicy::IfNotPresent);
         assert_eq!(guess(&moved), (if_not_present, Confidence::Low));
+        let just_now = PolicyGuess(&moved).infer(Timestamp::from_micros(30));
+        assert_eq!((just_now.policy, just_now.confidence), (None, Confidence::None));
         assert_eq!(guess(&PullRow { agent_last: at(30), ..moved }), (if_not_present, Confidence::Medium));
     }
 }

@@ -1,11 +1,11 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-use super::{AddressDetail, Config, LedgerWriter, PullRead, Reader};
+use super::{AddressDetail, Config, LedgerWriter, PullFigures, PullRead, Reader};
 use crate::oci::RepositoryName;
-use crate::storage::{Store, Timestamp};
+use crate::storage::{PullRecord, Store, Timestamp};
 
 /// Takes note of reads. Cheap to clone; the clones share one queue.
 ///
@@ -21,6 +21,7 @@ pub struct Ledger {
 pub struct LedgerCounts {
     dropped: AtomicU64,
     written: AtomicU64,
+    pulls: Mutex<PullFigures>,
 }
 
 /// A read that was answered.
@@ -79,9 +80,20 @@ impl LedgerCounts {
         self.written.load(Ordering::Relaxed)
     }
 
-    pub(super) fn count(&self, reads: u64, was_written: bool) {
+    /// What was pulled, by whom, and what came of it.
+    pub fn pulls(&self) -> PullFigures {
+        self.lock().clone()
+    }
+
+    pub(super) fn count(&self, records: &[PullRecord], was_written: bool) {
         let counter = if was_written { &self.written } else { &self.dropped };
-        counter.fetch_add(reads, Ordering::Relaxed);
+        counter.fetch_add(records.iter().map(|record| record.count).sum(), Ordering::Relaxed);
+        let mut pulls = self.lock();
+        records.iter().for_each(|record| pulls.add(record));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PullFigures> {
+        self.pulls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

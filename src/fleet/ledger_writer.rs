@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
@@ -24,6 +24,15 @@ pub struct LedgerWriter {
     notes: mpsc::Receiver<Note>,
     counts: Arc<LedgerCounts>,
     batch: Batch,
+    clock: SteadyClock,
+    /// Whether the last reads could not be written down.
+    is_stuck: bool,
+}
+
+/// The time by a clock that does not jump forward: by one that does, everything known would be too old at once.
+struct SteadyClock {
+    started: Instant,
+    started_at: Timestamp,
 }
 
 /// Reads that are alike, counted together, in the order in which the first of each came: a layer belongs to what was asked
@@ -48,7 +57,8 @@ impl LedgerWriter {
         config: Config,
         (notes, counts): (mpsc::Receiver<Note>, Arc<LedgerCounts>),
     ) -> Self {
-        Self { store, config, notes, counts, batch: Batch::default() }
+        let clock = SteadyClock { started: Instant::now(), started_at: Timestamp::now() };
+        Self { store, config, notes, counts, batch: Batch::default(), clock, is_stuck: false }
     }
 
     /// Writes until `shutdown` completes, and then what is left.
@@ -83,19 +93,31 @@ impl LedgerWriter {
             return;
         }
         let outcome = self.store.record_pulls(&records).await;
-        self.counts.count(records.iter().map(|record| record.count).sum(), outcome.is_ok());
-        if let Err(error) = outcome {
-            tracing::warn!(%error, "who pulled what could not be written down");
+        self.counts.count(&records, outcome.is_ok());
+        match outcome {
+            Ok(()) => self.is_stuck = false,
+            // Once, and not each second while the disk is full.
+            Err(error) if !std::mem::replace(&mut self.is_stuck, true) => {
+                tracing::warn!(%error, "who pulled what could not be written down");
+            }
+            Err(_) => {}
         }
     }
 
     async fn trim(&self) {
-        let before = Timestamp::now().before(self.config.retention);
+        let before = self.clock.now(Timestamp::now()).before(self.config.retention);
         if let Err(error) =
             self.store.trim_pulls(before, (self.config.max_agents, self.config.max_pulls)).await
         {
             tracing::warn!(%error, "what is known of agents could not be trimmed");
         }
+    }
+}
+
+impl SteadyClock {
+    /// `now`, but no later than the time since the start allows.
+    fn now(&self, now: Timestamp) -> Timestamp {
+        now.min(self.started_at.after(self.started.elapsed()))
     }
 }
 
@@ -141,4 +163,18 @@ fn ticks(every: Duration) -> tokio::time::Interval {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_forward_makes_nobody_old() {
+        let now = Timestamp::now();
+        let clock = SteadyClock { started: Instant::now(), started_at: now };
+        let year = Duration::from_hours(365 * 24);
+        assert!(clock.now(now.after(year)) < now.after(Duration::from_mins(1)));
+        assert_eq!(clock.now(now.before(year)), now.before(year));
+    }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::module_place::place_of;
 use super::{AgentName, ClientKind, Fleet};
 use crate::oci::Digest;
+use crate::storage;
 use crate::storage::{AgentReport, PluginReport, Result, Timestamp};
 
 /// What an agent says of itself: how long that counts, and its plugins. Fields that are not known here are passed over.
@@ -54,6 +55,9 @@ pub enum ReportError {
     /// It is too long.
     #[error("a report has at most {} plugins", Report::PLUGINS)]
     TooMany,
+    /// The disk is so full that the rest is left to pushes.
+    #[error("the registry's disk is too full to keep what agents report")]
+    Full,
     /// The id is none.
     #[error("an agent's id has 1 to {} printable ASCII characters", AgentName::NODE_LENGTH)]
     Id,
@@ -113,7 +117,10 @@ impl Fleet {
             return Ok(Err(ReportError::Id));
         }
         let kept = report.kept(id, self);
-        self.store.record_report(&kept).await?;
-        Ok(Ok(kept.plugins.len()))
+        match self.store.record_report(&kept).await {
+            Ok(()) => Ok(Ok(kept.plugins.len())),
+            Err(storage::Error::Full) => Ok(Err(ReportError::Full)),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
 
+use super::fleet_figures::FiguresCache;
 use super::{
     ClientKind, Config, Convergence, Ledger, LedgerWriter, Mover, PolicyGuess, PullCursor, PullFilter,
     RowPolicy,
@@ -18,6 +19,7 @@ const KNOWN_PLUGINS: u32 = 10_000;
 pub struct Fleet {
     pub(super) store: Store,
     pub(super) config: Config,
+    pub(super) figures: FiguresCache,
 }
 
 /// One agent beside one reference; of each plugin that it reports to name it, a row.
@@ -77,7 +79,7 @@ pub struct FleetRow {
 impl Fleet {
     /// The fleet that pulls from `store`.
     pub fn new(store: Store, config: Config) -> Self {
-        Self { store, config }
+        Self { store, config, figures: FiguresCache::default() }
     }
 
     /// A ledger of who reads, and who writes it.
@@ -107,7 +109,7 @@ impl Fleet {
 impl FleetRow {
     fn of(row: PullRow, known: &[&KnownPlugin]) -> Self {
         let state = Convergence::of(&row);
-        let policy = RowPolicy::of(&row, PolicyGuess(&row).infer(), known);
+        let policy = RowPolicy::of(&row, PolicyGuess(&row).infer(Timestamp::now()), known);
         let report = row.report;
         let watches = report.as_ref().is_some_and(|report| report.watches);
         let running = report.as_ref().and_then(|report| report.running.clone());

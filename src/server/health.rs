@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
 use super::metrics::Metrics;
+use crate::fleet::Fleet;
 use crate::registry::Registry;
 
 /// `GET /healthz`: the process answers.
@@ -21,9 +24,13 @@ pub(super) async fn readyz(registry: &Registry) -> Response {
 }
 
 /// `GET /metrics`: all figures, for Prometheus.
-pub(super) fn metrics(metrics: &Metrics) -> Response {
+pub(super) async fn metrics(metrics: &Metrics, fleet: &Fleet) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    match metrics.encode() {
+    let figures = fleet.figures().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "how the fleet is doing is not known");
+        Arc::default()
+    });
+    match metrics.encode(figures) {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot encode metrics");

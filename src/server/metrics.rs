@@ -2,15 +2,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::fleet::LedgerCounts;
+use super::fleet_metrics::{FiguresSlot, FleetMetrics};
+use crate::fleet::{FleetFigures, LedgerCounts};
 
 /// From half a millisecond, a cached manifest, to two minutes, a large blob.
 const DURATION_BUCKETS: [f64; 12] =
@@ -35,6 +35,7 @@ pub(super) struct Metrics {
     durations: Family<EndpointLabels, Histogram>,
     sent: Family<EndpointLabels, Counter>,
     running: Gauge,
+    figures: Arc<FiguresSlot>,
 }
 
 impl Metrics {
@@ -52,8 +53,9 @@ impl Metrics {
         );
         registry.register("http_response_body_bytes", "Bytes of answers' bodies", sent.clone());
         registry.register("http_requests_running", "Requests not yet answered in full", running.clone());
-        registry.register_collector(Box::new(LedgerFigures(ledger)));
-        Arc::new(Self { registry, requests, durations, sent, running })
+        let figures = Arc::new(FiguresSlot::default());
+        registry.register_collector(Box::new(FleetMetrics { ledger, figures: Arc::clone(&figures) }));
+        Arc::new(Self { registry, requests, durations, sent, running, figures })
     }
 
     pub(super) fn began(&self) {
@@ -70,29 +72,12 @@ impl Metrics {
         self.sent.get_or_create(&EndpointLabels { endpoint }).inc_by(request.sent_bytes);
     }
 
-    /// All figures in the text form of `OpenMetrics`.
-    pub(super) fn encode(&self) -> Result<String, std::fmt::Error> {
+    /// All figures in the text form of `OpenMetrics`; the fleet's are those given.
+    pub(super) fn encode(&self, fleet: Arc<FleetFigures>) -> Result<String, std::fmt::Error> {
+        self.figures.put(fleet);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
-    }
-}
-
-/// What the ledger counts, read when it is asked for.
-#[derive(Debug)]
-struct LedgerFigures(Arc<LedgerCounts>);
-
-impl Collector for LedgerFigures {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        for (name, help, count) in [
-            ("hwasm_registry_pulls_noted", "Reads by agents that were written down", self.0.written()),
-            ("hwasm_registry_pulls_dropped", "Reads by agents that were not", self.0.dropped()),
-        ] {
-            let counter = ConstCounter::new(count);
-            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
-            counter.encode(metric)?;
-        }
-        Ok(())
     }
 }
 

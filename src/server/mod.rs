@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod content;
 mod debug;
+mod fleet_metrics;
 mod header_fields;
 mod health;
 mod idle;

@@ -81,7 +81,7 @@ impl HttpService {
         let (name, response) = match path {
             "/healthz" => ("healthz", health::healthz()),
             "/readyz" => ("readyz", health::readyz(&self.registry).await),
-            "/metrics" => ("metrics", health::metrics(&self.metrics)),
+            "/metrics" => ("metrics", health::metrics(&self.metrics, &self.fleet).await),
             _ => return Err(Problem::not_found(ErrorCode::Unsupported, "there is nothing at this path")),
         };
         named(name, Ok(response))

@@ -34,7 +34,11 @@ impl Store {
     }
 
     /// Lets a report take the place of the agent's last one.
+    ///
+    /// # Errors
+    /// [`Error::Full`](super::Error::Full), as for what agents read.
     pub async fn record_report(&self, report: &AgentReport) -> Result<()> {
+        self.check_room_to_spare()?;
         if self.inner.metadata.record_report(report).await? {
             self.inner.event_bell.ring_of_fleet();
         }

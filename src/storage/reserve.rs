@@ -1,10 +1,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 /// Space set aside so that deletes can be recorded when the disk is full: the write-ahead log must grow first.
 const RESERVE_BYTES: u64 = 2 << 20;
+
+/// Free space below which nothing is written that pushes can do without.
+const SPARE_BYTES: u64 = 8 << 20;
 
 /// A file of [`RESERVE_BYTES`] that is given up for a delete and taken back later.
 pub(super) struct Reserve {
@@ -16,6 +19,12 @@ impl Reserve {
         let reserve = Self { path: dir.join("reserve") };
         reserve.restore();
         reserve
+    }
+
+    /// Whether there is room for what pushes can do without. What cannot be told is taken for room.
+    pub(super) fn has_room_to_spare(&self) -> bool {
+        let dir = self.path.parent().unwrap_or(&self.path);
+        statvfs(dir).map_or(true, |facts| facts.f_bavail.saturating_mul(facts.f_frsize) >= SPARE_BYTES)
     }
 
     /// Gives the space up; `false` where it was given up before.

@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod agent_reports;
 mod bad_input;
 mod bad_manifests;
 mod concurrency;
@@ -9,6 +10,8 @@ mod conditional;
 mod configz;
 mod events;
 mod fleet;
+mod impact;
+mod known_plugins;
 mod limits;
 mod lists;
 mod log;

@@ -372,7 +372,7 @@ async fn other_methods_verbs_and_parameters_are_refused() {
         );
     }
     let refusal = Refusal::of(server.post("/api/v1/wasmplugins", "").await).await;
-    refusal.says(404, "UNSUPPORTED", "/api/v1/wasmplugins/<verb>", "no verb");
+    refusal.says(405, "UNSUPPORTED", "GET", "no verb: the list of those that are known");
 }
 
 #[tokio::test]

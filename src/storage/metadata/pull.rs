@@ -5,6 +5,9 @@ use super::{Durability, Metadata, to_i64};
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::storage::{Result, Timestamp};
 
+/// What stands further ahead of a read than that was written by a clock that was wrong, and counts no more.
+const CLOCK_SLACK_US: i64 = 3600 * 1_000_000;
+
 /// Reads of one kind by one agent, counted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullRecord {
@@ -124,12 +127,14 @@ impl Metadata {
 async fn ensure_agent(connection: &mut SqliteConnection, record: &PullRecord) -> Result<i64> {
     let (id,): (i64,) = sqlx::query_as(
         "INSERT INTO agents (name, kind, first_us, last_us) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, last_us = max(last_us, excluded.last_us) RETURNING id",
+         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind,
+         last_us = iif(last_us > excluded.last_us + $5, excluded.last_us, max(last_us, excluded.last_us)) RETURNING id",
     )
     .bind(&record.agent)
     .bind(&record.kind)
     .bind(record.first.as_micros())
     .bind(record.last.as_micros())
+    .bind(CLOCK_SLACK_US)
     .fetch_one(connection)
     .await?;
     Ok(id)
@@ -145,9 +150,12 @@ async fn put_resolve(
     sqlx::query(
         "INSERT INTO pulls (agent_id, repository, reference, first_us, last_us, resolves, status, digest, fetches, bytes)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)
-         ON CONFLICT DO UPDATE SET last_us = max(last_us, excluded.last_us), resolves = resolves + excluded.resolves,
-         status = iif(excluded.last_us < last_us, status, excluded.status),
-         digest = iif(excluded.last_us < last_us, digest, coalesce(excluded.digest, digest))",
+         ON CONFLICT DO UPDATE SET
+         last_us = iif(last_us > excluded.last_us + $9, excluded.last_us, max(last_us, excluded.last_us)),
+         resolves = resolves + excluded.resolves,
+         status = iif(last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9, status, excluded.status),
+         digest = iif(last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9, digest,
+                      coalesce(excluded.digest, digest))",
     )
     .bind(agent)
     .bind(record.repository.as_str())
@@ -157,6 +165,7 @@ async fn put_resolve(
     .bind(to_i64(record.count))
     .bind(i64::from(status))
     .bind(digest)
+    .bind(CLOCK_SLACK_US)
     .execute(connection)
     .await?;
     Ok(())

@@ -139,7 +139,7 @@ const RUNS_CURRENT: &str = "(r.running = t.digest OR EXISTS (
 
 const TABLES: &str = "pulls AS p CROSS JOIN agents AS a ON a.id = p.agent_id
      LEFT JOIN reports AS r ON r.agent_id = p.agent_id AND r.repository = p.repository AND r.reference = p.reference
-        AND a.lease_us > $1
+        AND a.lease_us BETWEEN $1 AND $1 + 86400000000
      LEFT JOIN repositories AS q ON q.name = p.repository
      LEFT JOIN tags AS t ON t.repository_id = q.id AND t.name = p.reference";
 

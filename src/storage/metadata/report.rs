@@ -95,7 +95,7 @@ impl Metadata {
 async fn ensure_agent(connection: &mut SqliteConnection, report: &AgentReport) -> Result<i64> {
     Ok(sqlx::query_scalar(
         "INSERT INTO agents (name, kind, first_us, last_us, lease_us, watches) VALUES ($1, $2, $3, $3, $4, $5)
-         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, last_us = max(last_us, excluded.last_us),
+         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, last_us = excluded.last_us,
          lease_us = excluded.lease_us, watches = excluded.watches RETURNING id",
     )
     .bind(&report.agent)

@@ -30,6 +30,7 @@ pub(super) async fn take(fleet: &Fleet, agent: &str, body: Body) -> Result<Respo
 fn refusal(error: ReportError) -> Problem {
     let (status, code) = match error {
         ReportError::Disabled => (StatusCode::FORBIDDEN, ErrorCode::Denied),
+        ReportError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Denied),
         ReportError::TooMany => (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
         ReportError::Id => (StatusCode::BAD_REQUEST, ErrorCode::RequestInvalid),
     };
