@@ -8,6 +8,7 @@
 //! | 5 | [`config`] | file < environment < flags, validated once |
 //! | 4 | [`server`] | HTTP in, HTTP out |
 //! | 3 | [`agent`] | keeps a gateway's modules current and serves them to its Envoys |
+//! | 3 | [`webhook`] | tells others of events, signed and in order |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
 //! | 2 | [`fleet`] | who pulled what, under which policy, and what they run now |
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
@@ -31,3 +32,4 @@ pub mod registry;
 pub mod server;
 pub mod storage;
 pub mod telemetry;
+pub mod webhook;

@@ -29,6 +29,7 @@ mod timestamp;
 mod upload;
 mod upload_files;
 mod upload_sessions;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -37,8 +38,9 @@ pub use blob_stream::BlobStream;
 pub use config::Config;
 pub use error::Error;
 pub use metadata::{
-    BlobFacts, DeleteManifest, Event, EventKind, EventRange, NewManifest, PullFilter, PullRead, PullRecord,
-    PullRow, PutManifest, Referrer, StoredManifest, TagChange,
+    BlobFacts, DeadLetter, DeleteManifest, Event, EventKind, EventRange, NewDeadLetter, NewManifest,
+    PullFilter, PullRead, PullRecord, PullRow, PutManifest, Referrer, StoredManifest, TagChange, Undelivered,
+    WebhookRow, WebhookState,
 };
 pub use page::{Page, PageRequest};
 pub use tag_guard::{Digests, Expectation, TagCondition, TagGuard};

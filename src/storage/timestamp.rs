@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Serialize, Serializer};
+
 /// A moment, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
@@ -16,6 +18,17 @@ impl Timestamp {
     #[must_use]
     pub fn before(self, age: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// The moment `age` after this one.
+    #[must_use]
+    pub fn after(self, age: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long it is from `now` until this moment; nothing where it has been.
+    pub fn until(self, now: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(now.0)).unwrap_or_default())
     }
 
     /// Microseconds since the Unix epoch.
@@ -37,6 +50,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +66,8 @@ mod tests {
         assert_eq!(Timestamp::from_micros(-1).to_string(), "1970-01-01T00:00:00Z");
         assert_eq!(Timestamp::from_micros(5_000_000).before(Duration::from_secs(2)).as_micros(), 3_000_000);
         assert!(Timestamp::now().before(Duration::MAX) < Timestamp::from_micros(0));
+        assert!(Timestamp::now().after(Duration::MAX) > Timestamp::now());
+        let (early, late) = (Timestamp::from_micros(1), Timestamp::from_micros(3));
+        assert_eq!((late.until(early), early.until(late)), (Duration::from_micros(2), Duration::ZERO));
     }
 }

@@ -1,20 +1,23 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use super::{Durability, Metadata, parse, to_i64, to_u64};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::storage::{Result, Timestamp};
 
-/// Something that happened to content.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something that happened to content. As JSON it is what clients and webhooks are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// Its number: greater than that of every event before it.
     pub id: u64,
     /// When.
+    #[serde(rename = "time")]
     pub happened: Timestamp,
     /// What.
+    #[serde(rename = "type")]
     pub kind: EventKind,
     /// Where.
     pub repository: RepositoryName,
@@ -29,7 +32,8 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// A manifest that was not there came.
     ManifestPushed,
@@ -61,12 +65,13 @@ pub(super) struct NewEvent<'a> {
 }
 
 /// A row of the table, column by column.
-type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<String>, String);
+pub(super) type EventColumns =
+    (i64, i64, String, String, Option<String>, Option<String>, Option<String>, String);
 
 impl Metadata {
     /// The events behind `after`, oldest first, at most `limit`.
     pub(in super::super) async fn list_events(&self, after: u64, limit: u32) -> Result<Vec<Event>> {
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<EventColumns> = sqlx::query_as(
             "SELECT id, happened_us, kind, repository, tag, digest, previous, actor FROM events
              WHERE id > $1 ORDER BY id LIMIT $2",
         )
@@ -116,7 +121,8 @@ pub(super) async fn record(
     Ok(())
 }
 
-fn read((id, happened, kind, repository, tag, digest, previous, actor): Row) -> Result<Event> {
+pub(super) fn read(columns: EventColumns) -> Result<Event> {
+    let (id, happened, kind, repository, tag, digest, previous, actor) = columns;
     let digest_of = |text: Option<String>| text.map(|text| parse("event digest", &text)).transpose();
     Ok(Event {
         id: to_u64("event id", id)?,
@@ -131,7 +137,9 @@ fn read((id, happened, kind, repository, tag, digest, previous, actor): Row) -> 
 }
 
 impl EventKind {
-    const ALL: [Self; 4] = [Self::ManifestPushed, Self::ManifestDeleted, Self::TagMoved, Self::TagDeleted];
+    /// Every kind.
+    pub const ALL: [Self; 4] =
+        [Self::ManifestPushed, Self::ManifestDeleted, Self::TagMoved, Self::TagDeleted];
 
     /// Its name in the database and in answers.
     pub fn name(self) -> &'static str {

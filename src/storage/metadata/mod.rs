@@ -10,6 +10,7 @@ mod referrer;
 mod repository;
 mod tag;
 mod upload;
+mod webhook;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use manifest::{DeleteManifest, NewManifest, PutManifest, StoredManifest};
 pub use pull::{PullFilter, PullRead, PullRecord, PullRow};
 pub use referrer::Referrer;
 pub use tag::TagChange;
+pub use webhook::{DeadLetter, NewDeadLetter, Undelivered, WebhookRow, WebhookState};
 
 pub(super) use upload::UploadRow;
 
@@ -115,6 +117,7 @@ async fn migrate(dir: &Path, connection: &mut SqliteConnection) -> Result<()> {
         migration(1, "initial", include_str!("../../../migrations/0001_initial.sql")),
         migration(2, "events", include_str!("../../../migrations/0002_events.sql")),
         migration(3, "fleet", include_str!("../../../migrations/0003_fleet.sql")),
+        migration(5, "webhooks", include_str!("../../../migrations/0005_webhooks.sql")),
     ];
     match Migrator::with_migrations(migrations).run(connection).await {
         Err(sqlx::migrate::MigrateError::VersionMissing(_)) => Err(Error::TooNew { dir: dir.to_owned() }),
