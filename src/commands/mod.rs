@@ -40,5 +40,6 @@ mod tag;
 mod tagged;
 mod verdicts;
 mod wasmplugin;
+mod webhooks;
 
 pub use cli::run;

@@ -3,6 +3,7 @@ use http::{StatusCode, header};
 
 use super::metrics::Metrics;
 use crate::registry::Registry;
+use crate::webhook::Webhooks;
 
 /// `GET /healthz`: the process answers.
 pub(super) fn healthz() -> Response {
@@ -21,8 +22,11 @@ pub(super) async fn readyz(registry: &Registry) -> Response {
 }
 
 /// `GET /metrics`: all figures, for Prometheus.
-pub(super) fn metrics(metrics: &Metrics) -> Response {
+pub(super) async fn metrics(metrics: &Metrics, webhooks: &Webhooks) -> Response {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    if let Err(error) = webhooks.measure().await {
+        tracing::error!(%error, "cannot tell how many events webhooks have still to look at");
+    }
     match metrics.encode() {
         Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {

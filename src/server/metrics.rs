@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::fleet::LedgerCounts;
+use crate::webhook::WebhookMetrics;
 
 /// From half a millisecond, a cached manifest, to two minutes, a large blob.
 const DURATION_BUCKETS: [f64; 12] =
@@ -38,7 +39,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(ledger: Arc<LedgerCounts>) -> Arc<Self> {
+    pub(super) fn new(ledger: Arc<LedgerCounts>, webhooks: &WebhookMetrics) -> Arc<Self> {
         let mut registry = Registry::with_prefix("hwasm_registry");
         let requests = Family::default();
         let durations = Family::new_with_constructor(new_histogram as fn() -> Histogram);
@@ -52,6 +53,7 @@ impl Metrics {
         );
         registry.register("http_response_body_bytes", "Bytes of answers' bodies", sent.clone());
         registry.register("http_requests_running", "Requests not yet answered in full", running.clone());
+        webhooks.register(&mut registry);
         registry.register_collector(Box::new(LedgerFigures(ledger)));
         Arc::new(Self { registry, requests, durations, sent, running })
     }

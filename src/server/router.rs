@@ -17,6 +17,7 @@ use super::{Rooms, api, debug, health, plugins, v2};
 use crate::fleet::{Fleet, Ledger};
 use crate::oci::ErrorCode;
 use crate::registry::Registry;
+use crate::webhook::Webhooks;
 
 /// Answers requests. Cheap to clone; the clones share everything.
 #[derive(Clone)]
@@ -27,16 +28,17 @@ pub(super) struct HttpService {
     /// Takes note of who reads.
     ledger: Ledger,
     fleet: Fleet,
+    webhooks: Webhooks,
     /// Ends answers that would go on for ever.
     closing: CancellationToken,
 }
 
 /// A service whose endless answers end with `closing`.
 pub(super) fn service(rooms: Rooms, ledger: Ledger, closing: CancellationToken) -> HttpService {
-    let Rooms { registry, gateway, fleet } = rooms;
+    let Rooms { registry, gateway, fleet, webhooks } = rooms;
     let installation = Arc::new(Installation::new(gateway));
-    let metrics = Metrics::new(Arc::clone(ledger.counts()));
-    HttpService { registry, installation, metrics, ledger, fleet, closing }
+    let metrics = Metrics::new(Arc::clone(ledger.counts()), webhooks.metrics());
+    HttpService { registry, installation, metrics, ledger, fleet, webhooks, closing }
 }
 
 impl HttpService {
@@ -67,6 +69,9 @@ impl HttpService {
         if path == "/api/v1/fleet" {
             return named("fleet", api::fleet(&self.fleet, &request.into_parts().0).await);
         }
+        if api::webhooks::owns(path) {
+            return named("webhooks", api::webhooks::answer(&self.webhooks, &request.into_parts().0).await);
+        }
         if path.starts_with("/api/") {
             return api::answer(&self.registry, &self.installation, &self.closing, request).await;
         }
@@ -83,7 +88,7 @@ impl HttpService {
         let (name, response) = match path {
             "/healthz" => ("healthz", health::healthz()),
             "/readyz" => ("readyz", health::readyz(&self.registry).await),
-            "/metrics" => ("metrics", health::metrics(&self.metrics)),
+            "/metrics" => ("metrics", health::metrics(&self.metrics, &self.webhooks).await),
             _ => return Err(Problem::not_found(ErrorCode::Unsupported, "there is nothing at this path")),
         };
         named(name, Ok(response))

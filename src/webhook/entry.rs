@@ -10,8 +10,8 @@ use crate::oci::RepositoryPattern;
 
 /// The longest name.
 const NAME_LIMIT: usize = 64;
-/// The longest that one attempt may take.
-const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest that one attempt may take: a retry by hand must end before its own connection counts as idle.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One webhook as it is written: a `[[webhooks]]` entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Entry {
     /// In which repositories. Default: all.
     #[serde(default = "all_repositories")]
     pub repositories: Vec<RepositoryPattern>,
-    /// How long one attempt may take, at most a minute. Default: 10 seconds.
+    /// How long one attempt may take, at most 30 seconds. Default: 10 seconds.
     #[serde(default = "timeout", with = "humantime_serde")]
     pub timeout: Duration,
     /// How often an event is tried before it is given up. Default: 175, about a day.
@@ -135,7 +135,7 @@ impl Entry {
         let time = |time: Duration| humantime::format_duration(time).to_string();
         let out = |key, value, expected| Err(EntryError::OutOfBounds { key, value, expected });
         if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT {
-            return out("timeout", time(self.timeout), "more than nothing and at most 1m");
+            return out("timeout", time(self.timeout), "more than nothing and at most 30s");
         }
         if self.max_attempts == 0 {
             return out("max_attempts", "0".to_owned(), "at least 1");

@@ -7,13 +7,15 @@ use super::deliverer::Deliverer;
 use super::metrics::Outcome;
 use super::receiver::{Failure, Receiver};
 use super::{Config, DeadLetter, Error, OpenError, Undelivered, WebhookMetrics, WebhookStatus};
-use crate::storage::{self, Store};
+use crate::storage::{self, Store, WebhookState};
 
 /// The configured webhooks. Cheap to clone; the clones share everything.
 #[derive(Clone)]
 pub struct Webhooks {
     store: Store,
     receivers: Arc<[Arc<Receiver>]>,
+    /// Where each of them stood when they were opened.
+    begins: Arc<[WebhookState]>,
     metrics: WebhookMetrics,
 }
 
@@ -26,15 +28,16 @@ impl Webhooks {
     pub async fn open(store: Store, config: &Config) -> Result<Self, OpenError> {
         let opened = config.entries().iter().map(|entry| Receiver::open(entry).map(Arc::new));
         let receivers: Arc<[_]> = opened.collect::<Result<_, _>>()?;
+        let mut begins = Vec::new();
         for receiver in receivers.iter() {
-            store.ensure_webhook(&receiver.entry.name).await?;
+            begins.push(store.ensure_webhook(&receiver.entry.name).await?);
         }
-        Ok(Self { store, receivers, metrics: WebhookMetrics::default() })
+        Ok(Self { store, receivers, begins: begins.into(), metrics: WebhookMetrics::default() })
     }
 
     /// No webhooks, for who serves `store` only for a moment: events wait for a server that stays.
     pub fn none(store: Store) -> Self {
-        Self { store, receivers: Arc::default(), metrics: WebhookMetrics::default() }
+        Self { store, receivers: Arc::default(), begins: Arc::default(), metrics: WebhookMetrics::default() }
     }
 
     /// What is counted of them.
@@ -43,20 +46,15 @@ impl Webhooks {
     }
 
     /// Delivers, each webhook in a task of its own, until `stopped`. To be run once.
-    ///
-    /// # Errors
-    /// Where the store does not say where they stand.
-    pub async fn run(self, stopped: CancellationToken) -> storage::Result<()> {
+    pub async fn run(self, stopped: CancellationToken) {
         let mut deliverers = JoinSet::new();
-        for receiver in self.receivers.iter() {
-            let state = self.store.ensure_webhook(&receiver.entry.name).await?;
+        for (receiver, state) in self.receivers.iter().zip(self.begins.iter()) {
             let (store, metrics) = (self.store.clone(), self.metrics.clone());
-            let deliverer = Deliverer::new(store, Arc::clone(receiver), metrics, state);
+            let deliverer = Deliverer::new(store, Arc::clone(receiver), metrics, state.clone());
             deliverers.spawn(deliverer.run(stopped.clone()));
         }
         // One fails only by a panic, which has been reported; the others go on.
         while deliverers.join_next().await.is_some() {}
-        Ok(())
     }
 
     /// How each of them does, in the order of the configuration.

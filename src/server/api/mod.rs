@@ -4,6 +4,7 @@ mod events;
 mod fleet;
 mod tag_history;
 mod wasmplugins;
+pub(super) mod webhooks;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -35,7 +36,7 @@ pub(super) async fn answer(
         let verb = wasmplugins::Verb::parse(verb)?;
         return verb.answer(registry, installation, request).await;
     }
-    let message = "the path is none of /api/v1/events, /api/v1/repositories/<name>/tags/<tag>/history and \
+    let message = "the path is none of /api/v1/events, /api/v1/fleet, /api/v1/webhooks, /api/v1/repositories/<name>/tags/<tag>/history and \
                    /api/v1/wasmplugins/<verb>";
     Err(Problem::not_found(ErrorCode::Unsupported, message))
 }
