@@ -153,7 +153,7 @@ fn all_types() -> Vec<EventKind> {
 }
 
 fn all_repositories() -> Vec<RepositoryPattern> {
-    vec![RepositoryPattern::all()]
+    vec!["**".to_owned().try_into().expect("it is a pattern")]
 }
 
 fn timeout() -> Duration {

@@ -53,7 +53,7 @@ impl Receiver {
         let response =
             tokio::time::timeout(self.entry.timeout, self.post(event)).await.unwrap_or_else(|_| {
                 let limit = humantime::format_duration(self.entry.timeout);
-                Err(Failure::new(format!("no answer within {limit}")))
+                Err(Failure::new(&format!("no answer within {limit}")))
             })?;
         let outcome = judge(&response);
         // What it says beyond the status changes nothing, nor does it when that breaks off.
@@ -77,7 +77,7 @@ impl Receiver {
 }
 
 impl Failure {
-    fn new(reason: String) -> Self {
+    fn new(reason: &str) -> Self {
         Self { reason: reason.chars().take(REASON_LIMIT_CHARS).collect(), retry_after: None }
     }
 
@@ -90,7 +90,7 @@ impl Failure {
             reasons.push(cause.to_string());
             source = cause.source();
         }
-        Self::new(reasons.join(": "))
+        Self::new(&reasons.join(": "))
     }
 }
 
@@ -147,7 +147,7 @@ fn judge(response: &Response) -> Result<(), Failure> {
     let hint = if status == StatusCode::GONE { "; take the webhook out of the configuration" } else { "" };
     let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = retry_after.and_then(|text| parse_retry_after(text, chrono::Utc::now()));
-    Err(Failure { retry_after, ..Failure::new(format!("the receiver answered {status}{hint}")) })
+    Err(Failure { retry_after, ..Failure::new(&format!("the receiver answered {status}{hint}")) })
 }
 
 /// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date held against `now`.
@@ -206,6 +206,6 @@ mod tests {
 
     #[test]
     fn a_reason_has_bounds() {
-        assert_eq!(Failure::new("é".repeat(1000)).to_string().chars().count(), REASON_LIMIT_CHARS);
+        assert_eq!(Failure::new(&"é".repeat(1000)).to_string().chars().count(), REASON_LIMIT_CHARS);
     }
 }

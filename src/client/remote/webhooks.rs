@@ -10,6 +10,7 @@ use crate::client::Error;
 
 /// The largest answer.
 const PAGE_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
+const WHAT: &str = "webhooks";
 /// How many dead letters are read at most: more than a registry like ours keeps.
 const LETTERS: usize = 100_000;
 
@@ -28,13 +29,12 @@ impl Registry {
     /// How the webhooks of a registry like ours do: one JSON object each.
     ///
     /// # Errors
-    /// [`Error::Refused`] with status 404 where the registry has none.
+    /// [`Error::Lacks`] where the registry knows no webhooks.
     pub async fn webhooks(&self) -> Result<Vec<Value>, Error> {
         let call = Call::new(Method::GET, self.url("api/v1/webhooks"));
-        let reply = self.send(&call, &Scope::default()).await?.expect(&[StatusCode::OK]).await?;
-        let shape = reply.protocol_error("the webhooks are not JSON of the agreed shape");
-        let bytes = reply.read_all("the list of webhooks", PAGE_LIMIT_BYTES).await?;
-        serde_json::from_slice(&bytes).map(|list: List| list.webhooks).map_err(|_| shape)
+        let answer = self.fetch(&call, &Scope::default(), ("the list of webhooks", PAGE_LIMIT_BYTES)).await;
+        let (_, bytes) = answer.map_err(|error| self.lacking(WHAT, error))?;
+        serde_json::from_slice(&bytes).map(|list: List| list.webhooks).map_err(|_| self.lacks(WHAT))
     }
 
     /// What a webhook has given up on: one JSON object for each dead letter, oldest first.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Image, Refusal, Server, Setup, eventually};
+use crate::harness::{Image, Refusal, Server, Setup, eventually, run_sql};
 use receiver::{Answer, Receiver, SECRET};
 
 const WEBHOOKS: &str = "/api/v1/webhooks";
@@ -217,6 +217,22 @@ async fn a_restart_loses_nothing_and_a_new_webhook_begins_with_what_comes() {
     server.push("a", "v1", &Image::new(4)).await;
     receiver.hears(8).await;
     assert_eq!(receiver.ids(), [3, 4, 5, 6, 7, 8, 9, 10], "nothing twice where stops are orderly");
+    server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_store_that_fails_for_a_while_costs_no_event_and_repeats_none() {
+    let receiver = Receiver::start().await;
+    let server = Setup::new().webhook(entry("ci", receiver.address)).start().await;
+    run_sql(server.data_dir(), "ALTER TABLE webhooks RENAME TO away").await;
+    server.push("a", "v1", &Image::new(1)).await;
+    receiver.hears(1).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(receiver.ids(), [1], "what cannot be kept is waited for");
+    run_sql(server.data_dir(), "ALTER TABLE away RENAME TO webhooks").await;
+    receiver.hears(2).await;
+    settled(&server).await;
+    assert_eq!(receiver.ids(), [1, 2]);
     server.stopped().await;
 }
 
