@@ -38,3 +38,36 @@ impl Store {
         self.inner.metadata.note_dead_letter_attempt(webhook, id, error).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::storage::{Config, Timestamp, Undelivered};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn of_dead_letters_the_newest_of_each_webhook_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: directory.path().to_owned(), ..Config::default() };
+        let store = Store::open(&config).await.unwrap();
+        let letter = |last| NewDeadLetter {
+            content: Undelivered::Lost { count: 1, last },
+            attempts: 0,
+            error: "x".to_owned(),
+            died: Timestamp::from_micros(1),
+        };
+        let (a, b) = (store.ensure_webhook("a").await.unwrap(), store.ensure_webhook("b").await.unwrap());
+        store.save_webhook(&b, Some(&letter(1)), 2).await.unwrap();
+        let mut dropped = Vec::new();
+        for last in 1..=4 {
+            dropped.push(store.save_webhook(&a, Some(&letter(last)), 2).await.unwrap());
+        }
+        assert_eq!(dropped, [0, 0, 1, 1]);
+        let kept = store.list_dead_letters("a", 0, 10).await.unwrap();
+        assert_eq!(kept.iter().map(|kept| kept.letter.clone()).collect::<Vec<_>>(), [letter(3), letter(4)]);
+        let behind_first = store.list_dead_letters("a", kept[0].id, 10).await.unwrap();
+        assert_eq!(behind_first, kept[1..]);
+        assert_eq!(store.list_dead_letters("b", 0, 10).await.unwrap().len(), 1);
+        store.close().await;
+    }
+}
