@@ -9,6 +9,7 @@
 //! | 4 | [`server`] | HTTP in, HTTP out |
 //! | 3 | [`agent`] | keeps a gateway's modules current and serves them to its Envoys |
 //! | 3 | [`fleet`] | who pulled what, under which policy, and what they run now |
+//! | 3 | [`webhook`] | tells others of events, signed and in order |
 //! | 2 | [`registry`] | what a registry does, without HTTP |
 //! | 2 | [`policy`] | when an agent asks for a module again, and what runs meanwhile |
 //! | 2 | [`client`] | content moves between registries, layouts and bundles |
@@ -33,3 +34,4 @@ pub mod registry;
 pub mod server;
 pub mod storage;
 pub mod telemetry;
+pub mod webhook;

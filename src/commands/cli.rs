@@ -8,7 +8,7 @@ use super::exit::{self, EXIT_CODES};
 use super::output::{Output, OutputArgs, ReaderGone};
 use super::{
     agent, completions, config, copy, delete, events, explain, fleet, history, impact, inspect, list, login,
-    logout, pack, pull, push, rollback, serve, tag, wasmplugin,
+    logout, pack, pull, push, rollback, serve, tag, wasmplugin, webhooks,
 };
 
 /// From plugin.wasm to a running Envoy gateway: packs, checks, stores and serves proxy-wasm plugins as OCI images
@@ -45,6 +45,7 @@ enum Command {
     Agent(Box<agent::Args>),
     Fleet(fleet::Args),
     Impact(impact::Args),
+    Webhooks(webhooks::Args),
     Login(login::Args),
     Logout(logout::Args),
     Config(config::Args),
@@ -85,6 +86,7 @@ impl Command {
             Self::Agent(args) => args.run(context).await,
             Self::Fleet(args) => args.run(context).await,
             Self::Impact(args) => args.run(context).await,
+            Self::Webhooks(args) => args.run(context).await,
             Self::Login(args) => args.run(context).await,
             Self::Logout(args) => args.run(context).await,
             Self::Config(args) => args.run(context),

@@ -85,9 +85,8 @@ impl Args {
 
     fn subject(&self, session: &Session<'_>) -> anyhow::Result<Subject> {
         let usage = |error: String| Failure::new(Exit::Usage, error);
-        let text = match self.reference.as_deref() {
-            None => return Ok(Subject { host: None, repository: None, reference: None }),
-            Some(text) => text,
+        let Some(text) = self.reference.as_deref() else {
+            return Ok(Subject { host: None, repository: None, reference: None });
         };
         if is_host(text) {
             let named: RepositoryLocation = text.parse().map_err(|error| usage(format!("{error}")))?;

@@ -9,7 +9,7 @@ use crate::fleet::Fleet;
 /// How often the directory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps `fleet` informed of the WasmPlugins of `directory`, or of none, until `stop`.
+/// Keeps `fleet` informed of the `WasmPlugin`s of `directory`, or of none, until `stop`.
 pub(super) async fn follow(fleet: Fleet, directory: Option<PathBuf>, stop: CancellationToken) {
     let Some(directory) = directory else {
         tell(&fleet, &WatchedDirectory::default()).await;

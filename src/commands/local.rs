@@ -12,6 +12,7 @@ use crate::oci::RegistryHost;
 use crate::registry::Registry;
 use crate::server::{self, Rooms};
 use crate::storage::{self, Store};
+use crate::webhook::Webhooks;
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
@@ -65,7 +66,9 @@ impl LocalRegistry {
         let stopping = CancellationToken::new();
         let stopped = stopping.clone().cancelled_owned();
         let fleet = Fleet::new(store.clone(), config.fleet);
-        let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway, fleet };
+        let webhooks = Webhooks::none(store.clone());
+        let registry = Registry::new(store, config.registry);
+        let rooms = Rooms { registry, gateway: config.gateway, fleet, webhooks };
         let task = tokio::spawn(async move { server::serve(listener, &settings, rooms, stopped).await });
         Ok(Self { endpoint, own: Some(OwnServer { stopping, task }) })
     }

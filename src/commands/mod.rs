@@ -43,5 +43,6 @@ mod tag;
 mod tagged;
 mod verdicts;
 mod wasmplugin;
+mod webhooks;
 
 pub use cli::run;

@@ -10,6 +10,7 @@ use crate::fleet::Fleet;
 use crate::registry::Registry;
 use crate::server::{Rooms, WasmPluginDirectory};
 use crate::storage::Store;
+use crate::webhook::{OpenError, Webhooks};
 use crate::{gateway, server, telemetry};
 
 use super::agent::{AgentArgs, AgentReady, DEFAULT_LISTEN, RunningAgent};
@@ -85,6 +86,7 @@ impl Args {
         let wasmplugins = survey(context, &config.gateway)?;
         let (agent, agent_ready) = self.agent(context, &config).await?.unzip();
         let store = Store::open(&config.storage).await?;
+        let webhooks = Webhooks::open(store.clone(), &config.webhooks).await.map_err(refuse)?;
         let listener = server::bind(&config.server).await.map_err(explain)?;
         let listen = listener.local_addr().context("cannot tell the port")?;
         let mut signals = StopSignals::listen()?;
@@ -94,7 +96,8 @@ impl Args {
         let fleet = Fleet::new(store.clone(), config.fleet);
         let directory = config.gateway.wasmplugins.clone();
         let knowing = known_directory::follow(fleet.clone(), directory, stopping.clone());
-        let rooms = Rooms { registry: Registry::new(store, config.registry), gateway: config.gateway, fleet };
+        let registry = Registry::new(store, config.registry);
+        let rooms = Rooms { registry, gateway: config.gateway, fleet, webhooks };
         let serving = server::serve(listener, &config.server, rooms, stopping.clone().cancelled_owned());
         let tending = async {
             if let Some(agent) = agent {
@@ -142,6 +145,14 @@ fn survey(context: &Context, gateway: &gateway::Config) -> anyhow::Result<Option
         context.output.warn(reason);
     }
     Ok(Some(FoundWasmPlugins { directory, found: applied.found, converted: applied.converted.len() }))
+}
+
+/// Webhooks that cannot be run are a mistake in the configuration, unless it is the store that fails.
+fn refuse(error: OpenError) -> anyhow::Error {
+    match error {
+        OpenError::Store(error) => error.into(),
+        error => Failure::new(Exit::Usage, error.to_string()).into(),
+    }
 }
 
 /// What to do about an address that cannot be had.

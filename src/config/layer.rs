@@ -72,9 +72,10 @@ fn with_origin(value: Value, origin: &str) -> Value {
 }
 
 fn is_list(defaults: &toml::Table, key: &str) -> bool {
-    let Some((sections, last)) = key.rsplit_once('.') else { return false };
-    let section = sections.split('.').try_fold(defaults, |table, name| table.get(name)?.as_table());
-    section.and_then(|table| table.get(last)).is_some_and(toml::Value::is_array)
+    let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
+    let mut names = rest.into_iter().flat_map(|rest| rest.split('.'));
+    let value = defaults.get(first).and_then(|section| names.try_fold(section, toml::Value::get));
+    value.is_some_and(toml::Value::is_array)
 }
 
 /// `a,b` or `["a", "b"]`; the longer form is for elements that hold commas or are tables.

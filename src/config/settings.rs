@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layer::Layer;
 use super::{Effective, Error, Sources};
-use crate::{agent, fleet, gateway, registry, server, storage, telemetry};
+use crate::{agent, fleet, gateway, registry, server, storage, telemetry, webhook};
 
 /// Every setting of the program, by room.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -22,6 +22,8 @@ pub struct Config {
     pub agent: agent::Config,
     /// `[fleet]`: what is kept of who reads.
     pub fleet: fleet::Config,
+    /// `[[webhooks]]`: who is told of events.
+    pub webhooks: webhook::Config,
     /// `[log]`: what is logged and how.
     pub log: telemetry::Config,
 }
@@ -38,15 +40,16 @@ struct Sections<Limits, Plugins, Tags> {
     gateway: gateway::Config,
     agent: agent::Config,
     fleet: fleet::Config,
+    webhooks: webhook::Config,
     log: telemetry::Config,
 }
 
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Sections { server, storage, limits, plugins, tags, gateway, agent, fleet, log } =
+        let Sections { server, storage, limits, plugins, tags, gateway, agent, fleet, webhooks, log } =
             Sections::deserialize(deserializer)?;
         let registry = registry::Config { limits, plugins, tags };
-        Ok(Self { server, storage, registry, gateway, agent, fleet, log })
+        Ok(Self { server, storage, registry, gateway, agent, fleet, webhooks, log })
     }
 }
 
@@ -176,6 +179,8 @@ mod tests {
             ("[[tags.immutable]]\nrepository = \"a\"", ["`tags.immutable[0]", "`tags`"]),
             ("[[tags.immutable]]\nrepository = \"a\"\ntags = \"v[\"", ["`tags.immutable[0]", "glob 'v['"]),
             ("[gateway]\ngateway_selector = \"a b\"", ["`a b` is no label", "`key=value`"]),
+            ("[[webhooks]]\nname = \"ci\"\nurl = \"http://x\"", ["webhook `ci`", "there is no secret"]),
+            ("[[webhooks]]\nname = \"ci\"", ["`webhooks[0]", "`url`"]),
             ("[server", ["TOML", "line 1"]),
         ] {
             let error = Config::load(&file(directory.path(), text)).unwrap_err().to_string();
@@ -206,6 +211,18 @@ mod tests {
             let loaded = Config::load(&Sources { environment, ..Sources::default() }).unwrap();
             assert_eq!(loaded.config.registry.plugins.agents.len(), 2, "{value}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_not_printed_and_what_is_printed_in_its_place_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let value = r#"[{ name = "ci", url = "http://x", secret = "a secret of thirty-two letters." }]"#;
+        let environment = [variable("HWASM_REGISTRY__WEBHOOKS", value)].into();
+        let loaded = Config::load(&Sources { environment, ..Sources::default() }).unwrap();
+        let text = loaded.to_string();
+        assert!(text.contains("\"ci\"") && text.contains("***") && !text.contains("letters"), "{text}");
+        let error = Config::load(&file(directory.path(), &text)).unwrap_err().to_string();
+        assert!(error.contains("webhook `ci`: `secret` is `***`"), "{error}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Config {
     /// The names by which gateways reach this registry, as `host` or `host:port`: a WasmPlugin whose URL names another
     /// host is not about it. Default: none, and any host counts.
     pub hosts: BTreeSet<String>,
-    /// Most WasmPlugins that are kept of those that the API is told of. Default: 10,000.
+    /// Most `WasmPlugin`s that are kept of those that the API is told of. Default: 10,000.
     pub max_plugins: u32,
 }
 

@@ -94,7 +94,7 @@ pub struct PluginImpact {
 
 impl Impact {
     /// How many agents, and how many plugins, are listed.
-    pub const LISTED: usize = 1000;
+    pub const LISTED: u32 = 1000;
     /// How many rows are looked at in one step.
     const STEP: u32 = 5000;
 
@@ -112,7 +112,7 @@ impl Impact {
     fn add(&mut self, row: FleetRow) {
         let Some(impact) = AgentImpact::of(row, self.new.as_ref()) else { return };
         self.counts.add(impact.effect);
-        if self.agents.len() < Self::LISTED {
+        if self.agents.len() < Self::LISTED as usize {
             self.agents.push(impact);
         }
     }
@@ -143,12 +143,14 @@ impl Fleet {
             let rows = self.list(&filter).await?;
             let is_last = rows.len() < Impact::STEP as usize;
             filter.after = rows.last().map(|row| row.cursor.clone());
-            rows.into_iter().for_each(|row| impact.add(row));
+            for row in rows {
+                impact.add(row);
+            }
             if is_last {
                 break;
             }
         }
-        let limit = u32::try_from(Impact::LISTED).expect("it is a small constant");
+        let limit = Impact::LISTED;
         let PullFilter { repository, reference, .. } = filter;
         let known = self.tracked(&KnownPluginFilter { repository, reference, after: None, limit }).await?;
         impact.plugins = known.into_iter().map(PluginImpact::of).collect();

@@ -1,4 +1,4 @@
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::module_place::place_of;
 use super::row_policy::effective;
@@ -16,7 +16,7 @@ pub struct TrackedPlugin {
     /// Its name.
     pub name: String,
     /// Who told of it: `api` or `directory`.
-    #[serde(serialize_with = "as_name")]
+    #[serde(serialize_with = "super::view::as_text")]
     pub source: PluginSource,
     /// `url`.
     pub url: String,
@@ -98,8 +98,4 @@ impl TrackedPlugin {
             updated: known.updated,
         }
     }
-}
-
-fn as_name<S: Serializer>(source: &PluginSource, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_str(source.name())
 }

@@ -89,7 +89,9 @@ impl LedgerCounts {
         let counter = if was_written { &self.written } else { &self.dropped };
         counter.fetch_add(records.iter().map(|record| record.count).sum(), Ordering::Relaxed);
         let mut pulls = self.lock();
-        records.iter().for_each(|record| pulls.add(record));
+        for record in records {
+            pulls.add(record);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, PullFigures> {

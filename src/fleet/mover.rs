@@ -46,7 +46,7 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
 fn play(flavour: Flavour, policy: PullPolicy, url: &str) -> Vec<Mover> {
     let url: ModuleUrl = url.parse().expect("it is one of two constants");
     let explanation = Explanation::of(&Question { flavour, url, sha256: None, policy });
-    let moves = |situation: Situation| {
+    let is_new_after = |situation: Situation| {
         explanation.situations.iter().any(|row| row.situation == situation && row.runs == "new")
     };
     let movers = [
@@ -54,8 +54,11 @@ fn play(flavour: Flavour, policy: PullPolicy, url: &str) -> Vec<Mover> {
         (Situation::Restart, Mover::Restart),
         (Situation::Idle, Mover::Idle),
     ];
-    let mut movers: Vec<Mover> =
-        movers.into_iter().filter(|(situation, _)| moves(*situation)).map(|(_, mover)| mover).collect();
+    let mut movers: Vec<Mover> = movers
+        .into_iter()
+        .filter(|(situation, _)| is_new_after(*situation))
+        .map(|(_, mover)| mover)
+        .collect();
     if !movers.contains(&Mover::NewVersion) {
         movers.push(Mover::NewReference);
     }

@@ -31,13 +31,12 @@ impl Fleet {
     pub async fn tags(&self, filter: &TagFilter) -> Result<Vec<TagSummary>> {
         let mut summaries: Vec<TagSummary> = Vec::new();
         for group in self.store.group_pulls(filter).await? {
-            let is_next = summaries
-                .last()
-                .is_none_or(|last| (&last.repository, &last.tag) != (&group.repository, &group.tag));
-            if is_next {
-                summaries.push(TagSummary::of(&group));
+            match summaries.last_mut() {
+                Some(last) if (&last.repository, &last.tag) == (&group.repository, &group.tag) => {
+                    last.add(&group);
+                }
+                _ => summaries.push(TagSummary::of(&group)),
             }
-            summaries.last_mut().expect("one has just been put there").add(&group);
         }
         Ok(summaries)
     }
@@ -45,7 +44,7 @@ impl Fleet {
 
 impl TagSummary {
     fn of(group: &TagGroup) -> Self {
-        Self {
+        let mut summary = Self {
             repository: group.repository.clone(),
             tag: group.tag.clone(),
             current: group.row.current.clone(),
@@ -53,7 +52,9 @@ impl TagSummary {
             states: BTreeMap::new(),
             digests: BTreeMap::new(),
             other_clients: 0,
-        }
+        };
+        summary.add(group);
+        summary
     }
 
     fn add(&mut self, group: &TagGroup) {

@@ -15,6 +15,7 @@ pub mod media_type;
 mod name;
 mod range;
 mod reference;
+mod repository_pattern;
 mod version;
 
 pub use descriptor::{Descriptor, Platform};
@@ -26,4 +27,5 @@ pub use media_type::{MediaType, MediaTypeError};
 pub use name::{NameError, RepositoryName, Tag, TagError};
 pub use range::{ByteRange, ChunkRange, RangeError, Ranges};
 pub use reference::{Reference, ReferenceError};
+pub use repository_pattern::RepositoryPattern;
 pub use version::Version;

@@ -3,8 +3,7 @@ use std::fmt;
 use globset::{Glob, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
-use super::RepositoryPattern;
-use crate::oci::{RepositoryName, Tag, Version};
+use crate::oci::{RepositoryName, RepositoryPattern, Tag, Version};
 
 /// What may become of tags: the `[tags]` section.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

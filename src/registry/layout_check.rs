@@ -1,11 +1,8 @@
-use std::fmt;
-
-use globset::GlobBuilder;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Registry, Result};
 use crate::artifact::{self, Agent, Limits, Outcome, Verdict};
-use crate::oci::{Manifest, RepositoryName};
+use crate::oci::{Manifest, RepositoryName, RepositoryPattern};
 
 /// What happens to images that gateways cannot load: the `[plugins]` section.
 ///
@@ -44,14 +41,6 @@ pub enum OnUnloadable {
     Refuse,
     /// Do not look.
     Ignore,
-}
-
-/// A pattern of repository names.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct RepositoryPattern {
-    text: String,
-    matcher: globset::GlobMatcher,
 }
 
 impl Default for Plugins {
@@ -139,42 +128,6 @@ fn warnings(verdicts: impl Iterator<Item = Verdict>) -> Vec<String> {
     };
     by_reason.into_iter().map(sentence).collect()
 }
-
-impl RepositoryPattern {
-    /// Whether the repository is one of those meant.
-    pub(super) fn matches(&self, repository: &RepositoryName) -> bool {
-        self.matcher.is_match(repository.as_str())
-    }
-}
-
-impl fmt::Display for RepositoryPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl TryFrom<String> for RepositoryPattern {
-    type Error = globset::Error;
-
-    fn try_from(text: String) -> std::result::Result<Self, globset::Error> {
-        let matcher = GlobBuilder::new(&text).literal_separator(true).build()?.compile_matcher();
-        Ok(Self { text, matcher })
-    }
-}
-
-impl From<RepositoryPattern> for String {
-    fn from(pattern: RepositoryPattern) -> Self {
-        pattern.text
-    }
-}
-
-impl PartialEq for RepositoryPattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl Eq for RepositoryPattern {}
 
 #[cfg(test)]
 mod tests {

@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use config::{Config, Limits};
 pub use error::Error;
 pub use immutable_tags::{ImmutableTags, TagPattern, Tags};
-pub use layout_check::{OnUnloadable, PluginRule, Plugins, RepositoryPattern};
+pub use layout_check::{OnUnloadable, PluginRule, Plugins};
 pub use list::ReferrersPage;
 pub use manifest::{ManifestPush, PushedManifest};
 pub use plugin_image::PluginImage;

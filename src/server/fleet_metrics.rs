@@ -65,8 +65,7 @@ impl Collector for FleetMetrics {
 impl FleetMetrics {
     fn encode_pulls(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let help = "Reads by agents, by what came of them";
-        let mut family =
-            encoder.encode_descriptor("pulls", help, None, MetricType::Counter)?;
+        let mut family = encoder.encode_descriptor("pulls", help, None, MetricType::Counter)?;
         for (labels, count) in self.ledger.pulls().iter() {
             let (repository, kind) = (labels.repository.clone(), labels.kind.clone());
             let labels = PullLabels { repository, kind, outcome: labels.outcome };
@@ -83,8 +82,7 @@ impl FleetMetrics {
             gauge(*agents).encode(family.encode_family(&StateLabels { state })?)?;
         }
         let help = "Agents that have what a tag named before";
-        let mut family =
-            encoder.encode_descriptor("stale_agents", help, None, MetricType::Gauge)?;
+        let mut family = encoder.encode_descriptor("stale_agents", help, None, MetricType::Gauge)?;
         for ((repository, tag), agents) in &figures.stale {
             let labels = TagLabels { repository: repository.clone(), tag: tag.clone() };
             gauge(*agents).encode(family.encode_family(&labels)?)?;

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::fleet_metrics::{FiguresSlot, FleetMetrics};
 use crate::fleet::{FleetFigures, LedgerCounts};
+use crate::webhook::WebhookMetrics;
 
 /// From half a millisecond, a cached manifest, to two minutes, a large blob.
 const DURATION_BUCKETS: [f64; 12] =
@@ -39,7 +40,7 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(ledger: Arc<LedgerCounts>) -> Arc<Self> {
+    pub(super) fn new(ledger: Arc<LedgerCounts>, webhooks: &WebhookMetrics) -> Arc<Self> {
         let mut registry = Registry::with_prefix("hwasm_registry");
         let requests = Family::default();
         let durations = Family::new_with_constructor(new_histogram as fn() -> Histogram);
@@ -53,6 +54,7 @@ impl Metrics {
         );
         registry.register("http_response_body_bytes", "Bytes of answers' bodies", sent.clone());
         registry.register("http_requests_running", "Requests not yet answered in full", running.clone());
+        webhooks.register(&mut registry);
         let figures = Arc::new(FiguresSlot::default());
         registry.register_collector(Box::new(FleetMetrics { ledger, figures: Arc::clone(&figures) }));
         Arc::new(Self { registry, requests, durations, sent, running, figures })

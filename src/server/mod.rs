@@ -44,6 +44,7 @@ pub use wasmplugin_directory::{Applied, LeftOut, WasmPluginDirectory};
 use crate::fleet::Fleet;
 use crate::gateway;
 use crate::registry::Registry;
+use crate::webhook::Webhooks;
 
 /// What requests are answered from.
 #[derive(Clone)]
@@ -54,6 +55,8 @@ pub struct Rooms {
     pub gateway: gateway::Config,
     /// Who pulls.
     pub fleet: Fleet,
+    /// Who is told of what happens to content.
+    pub webhooks: Webhooks,
 }
 
 /// Why the server could not run.
@@ -81,9 +84,11 @@ pub async fn serve(listener: TcpListener, config: &Config, rooms: Rooms, shutdow
     let registry = rooms.registry.clone();
     let (closing, stopped) = (CancellationToken::new(), CancellationToken::new());
     let (ledger, writer) = rooms.fleet.ledger();
+    let webhooks = rooms.webhooks.clone();
     let service = router::service(rooms, ledger, closing.clone());
     let housekeeping = tokio::spawn(keep_house(registry.clone(), stopped.clone()));
     let writing = tokio::spawn(writer.run(stopped.clone().cancelled_owned()));
+    let delivering = tokio::spawn(webhooks.run(stopped.clone()));
     let shutdown = async {
         shutdown.await;
         closing.cancel();
@@ -91,7 +96,7 @@ pub async fn serve(listener: TcpListener, config: &Config, rooms: Rooms, shutdow
     listener::run(listener, config, service, shutdown).await;
     stopped.cancel();
     // They only fail by a panic, which has been reported.
-    let _ = (housekeeping.await, writing.await);
+    let _ = (housekeeping.await, writing.await, delivering.await);
     registry.close().await;
 }
 

@@ -17,6 +17,7 @@ use super::{Rooms, api, debug, health, plugins, v2};
 use crate::fleet::{Fleet, Ledger};
 use crate::oci::ErrorCode;
 use crate::registry::Registry;
+use crate::webhook::Webhooks;
 
 /// Answers requests. Cheap to clone; the clones share everything.
 #[derive(Clone)]
@@ -27,16 +28,17 @@ pub(super) struct HttpService {
     /// Takes note of who reads.
     ledger: Ledger,
     fleet: Fleet,
+    webhooks: Webhooks,
     /// Ends answers that would go on for ever.
     closing: CancellationToken,
 }
 
 /// A service whose endless answers end with `closing`.
 pub(super) fn service(rooms: Rooms, ledger: Ledger, closing: CancellationToken) -> HttpService {
-    let Rooms { registry, gateway, fleet } = rooms;
+    let Rooms { registry, gateway, fleet, webhooks } = rooms;
     let installation = Arc::new(Installation::new(gateway));
-    let metrics = Metrics::new(Arc::clone(ledger.counts()));
-    HttpService { registry, installation, metrics, ledger, fleet, closing }
+    let metrics = Metrics::new(Arc::clone(ledger.counts()), webhooks.metrics());
+    HttpService { registry, installation, metrics, ledger, fleet, webhooks, closing }
 }
 
 impl HttpService {
@@ -64,6 +66,9 @@ impl HttpService {
         if path == "/v2" || path.starts_with("/v2/") {
             return v2::answer(&self.registry, (&self.fleet, &self.ledger), request).await;
         }
+        if api::webhooks::owns(path) {
+            return named("webhooks", api::webhooks::answer(&self.webhooks, &request.into_parts().0).await);
+        }
         if path.starts_with("/api/") {
             let Self { registry, fleet, installation, closing, .. } = &self;
             return api::answer(api::Api { registry, fleet, installation, closing }, request).await;
@@ -81,7 +86,7 @@ impl HttpService {
         let (name, response) = match path {
             "/healthz" => ("healthz", health::healthz()),
             "/readyz" => ("readyz", health::readyz(&self.registry).await),
-            "/metrics" => ("metrics", health::metrics(&self.metrics, &self.fleet).await),
+            "/metrics" => ("metrics", health::metrics(&self.metrics, &self.fleet, &self.webhooks).await),
             _ => return Err(Problem::not_found(ErrorCode::Unsupported, "there is nothing at this path")),
         };
         named(name, Ok(response))

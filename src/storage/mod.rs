@@ -30,6 +30,7 @@ mod timestamp;
 mod upload;
 mod upload_files;
 mod upload_sessions;
+mod webhook;
 
 use std::sync::Arc;
 
@@ -38,9 +39,10 @@ pub use blob_stream::BlobStream;
 pub use config::Config;
 pub use error::Error;
 pub use metadata::{
-    AgentReport, BlobFacts, DeleteManifest, Event, EventKind, EventRange, KnownPlugin, KnownPluginFilter,
-    MovedTag, NewManifest, PluginReport, PluginSource, PullCursor, PullFilter, PullRead, PullRecord, PullRow,
-    PutManifest, Referrer, RowReport, StoredManifest, TagChange, TagCursor, TagFilter, TagGroup,
+    AgentReport, BlobFacts, DeadLetter, DeleteManifest, Event, EventKind, EventRange, KnownPlugin,
+    KnownPluginFilter, MovedTag, NewDeadLetter, NewManifest, PluginReport, PluginSource, PullCursor,
+    PullFilter, PullRead, PullRecord, PullRow, PutManifest, Referrer, RowReport, StoredManifest, TagChange,
+    TagCursor, TagFilter, TagGroup, Undelivered, WebhookRow, WebhookState,
 };
 pub use page::{Page, PageRequest};
 pub use tag_guard::{Digests, Expectation, TagCondition, TagGuard};

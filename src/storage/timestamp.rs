@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Serialize, Serializer};
+
 /// A moment, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
@@ -24,6 +26,11 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(time.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// How long it is from `now` until this moment; nothing where it has been.
+    pub fn until(self, now: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(now.0)).unwrap_or_default())
+    }
+
     /// Microseconds since the Unix epoch.
     pub fn as_micros(self) -> i64 {
         self.0
@@ -43,6 +50,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +68,7 @@ mod tests {
         assert_eq!(Timestamp::from_micros(5_000_000).after(Duration::from_secs(2)).as_micros(), 7_000_000);
         assert!(Timestamp::now().after(Duration::MAX) > Timestamp::now());
         assert!(Timestamp::now().before(Duration::MAX) < Timestamp::from_micros(0));
+        let (early, late) = (Timestamp::from_micros(1), Timestamp::from_micros(3));
+        assert_eq!((late.until(early), early.until(late)), (Duration::from_micros(2), Duration::ZERO));
     }
 }

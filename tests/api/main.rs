@@ -24,4 +24,5 @@ mod tags;
 mod uploads;
 mod wasmplugin_limits;
 mod wasmplugins;
+mod webhooks;
 mod wire;

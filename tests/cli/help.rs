@@ -1,6 +1,6 @@
 use crate::home::Home;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "serve",
     "push",
     "pull",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 19] = [
     "wasmplugin",
     "explain",
     "agent",
+    "webhooks",
     "login",
     "logout",
     "config",

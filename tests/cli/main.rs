@@ -21,3 +21,4 @@ mod tags;
 mod wasmplugin;
 mod wasmplugin_directory;
 mod wasmplugin_new;
+mod webhooks;

@@ -23,6 +23,7 @@ mod transport;
 mod upload;
 mod upload_body;
 mod web_client;
+mod webhooks;
 
 use std::sync::Arc;
 

@@ -83,9 +83,10 @@ impl RunningAgent {
         let directory =
             WatchedDirectory::new(wasmplugins).with_secret_files(args.keeping.pull_secrets.clone());
         let (keeper, watcher, xds_server) = assemble(args, installation, directory, &puller);
-        let watches = args.keeping.watch.is_some();
-        let reporter = (config.report && !config.node_id.is_empty())
-            .then(|| Reporter::new(Arc::clone(&puller), config.node_id.clone(), watches, keeper.status()));
+        let follows_tags = args.keeping.watch.is_some();
+        let reporter = (config.report && !config.node_id.is_empty()).then(|| {
+            Reporter::new(Arc::clone(&puller), config.node_id.clone(), follows_tags, keeper.status())
+        });
         let purge_interval = config.purge_interval.max(SHORTEST_PURGE_INTERVAL);
         Ok((
             Self { keeper, watcher, reporter, xds: (xds_server, xds), status, cache, puller, purge_interval },

@@ -15,7 +15,7 @@ use super::super::session::{SessionArgs, with_session};
 use super::super::table::table;
 use super::input::InputArgs;
 
-/// Let a registry know of the WasmPlugins that point at its images
+/// Let a registry know of the `WasmPlugin`s that point at its images
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The registry then tells for certain which policy applies, and what moving a tag does, even to gateways that it has not seen.
@@ -37,7 +37,7 @@ pub(super) struct Args {
     at: RegistryArgs,
 }
 
-/// Let a registry forget WasmPlugins that it was told of
+/// Let a registry forget `WasmPlugin`s that it was told of
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -50,7 +50,7 @@ pub(super) struct UntrackArgs {
     at: RegistryArgs,
 }
 
-/// List the WasmPlugins that a registry knows of
+/// List the `WasmPlugin`s that a registry knows of
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

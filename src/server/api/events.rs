@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, stream};
 use http::request::Parts;
 use http::{Method, header};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ async fn page_answer(registry: &Registry, request: &Parts) -> Result<Response, P
     let after = query.get("after").map(event_id).transpose()?.unwrap_or(0);
     let EventRange { oldest, newest } = registry.event_range().await?;
     let kinds = asked_kinds(&query)?;
-    let events: Vec<_> = registry.events(&kinds, after, limit).await?.iter().map(render).collect();
+    let events = registry.events(&kinds, after, limit).await?;
     Ok(Json(json!({ "events": events, "oldest": oldest, "newest": newest })).into_response())
 }
 
@@ -135,20 +135,8 @@ impl Feed {
 }
 
 fn message(event: &Event) -> sse::Event {
-    sse::Event::default().id(event.id.to_string()).event(event.kind.name()).data(render(event).to_string())
-}
-
-fn render(event: &Event) -> Value {
-    json!({
-        "id": event.id,
-        "type": event.kind.name(),
-        "time": event.happened.to_string(),
-        "repository": event.repository,
-        "tag": event.tag,
-        "digest": event.digest,
-        "previous": event.previous,
-        "actor": event.actor,
-    })
+    let data = serde_json::to_string(event).expect("an event is JSON");
+    sse::Event::default().id(event.id.to_string()).event(event.kind.name()).data(data)
 }
 
 fn accepts_stream(request: &Parts) -> bool {

@@ -4,6 +4,7 @@ mod events;
 mod fleet;
 mod tag_history;
 mod wasmplugins;
+pub(super) mod webhooks;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -43,7 +44,7 @@ pub(super) async fn answer(api: Api<'_>, request: Request<Body>) -> Result<Respo
         return verb.answer(registry, installation, request).await;
     }
     let message = "the path is none of /api/v1/events, /api/v1/fleet, /api/v1/fleet/tags, /api/v1/impact, \
-                   /api/v1/agents/<id>/status, /api/v1/repositories/<name>/tags/<tag>/history, /api/v1/wasmplugins, \
-                   /api/v1/wasmplugins/<verb> and /api/v1/wasmplugins/<namespace>/<name>";
+                   /api/v1/agents/<id>/status, /api/v1/repositories/<name>/tags/<tag>/history, /api/v1/webhooks, \
+                   /api/v1/wasmplugins, /api/v1/wasmplugins/<verb> and /api/v1/wasmplugins/<namespace>/<name>";
     Err(Problem::not_found(ErrorCode::Unsupported, message))
 }

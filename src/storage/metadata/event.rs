@@ -1,20 +1,23 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use super::{Durability, Metadata, parse, to_i64, to_u64};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::storage::{Result, Timestamp};
 
-/// Something that happened to content, or to those who take it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something that happened to content, or to those who take it. As JSON it is what clients and webhooks are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// Its number: greater than that of every event before it.
     pub id: u64,
     /// When.
+    #[serde(rename = "time")]
     pub happened: Timestamp,
     /// What.
+    #[serde(rename = "type")]
     pub kind: EventKind,
     /// Where.
     pub repository: RepositoryName,
@@ -29,7 +32,8 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// A manifest that was not there came.
     ManifestPushed,
@@ -74,7 +78,8 @@ pub(super) struct FleetEvent<'a> {
 }
 
 /// A row of the table, column by column.
-type Row = (i64, i64, String, String, Option<String>, Option<String>, Option<String>, String);
+pub(super) type EventColumns =
+    (i64, i64, String, String, Option<String>, Option<String>, Option<String>, String);
 
 impl Metadata {
     /// The events of these kinds behind `after`, oldest first, at most `limit`.
@@ -85,7 +90,7 @@ impl Metadata {
         limit: u32,
     ) -> Result<Vec<Event>> {
         let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-        let rows: Vec<Row> = sqlx::query_as(
+        let rows: Vec<EventColumns> = sqlx::query_as(
             "SELECT id, happened_us, kind, repository, tag, digest, previous, actor FROM events
              WHERE id > $1 AND instr($3, ' ' || kind || ' ') > 0 ORDER BY id LIMIT $2",
         )
@@ -156,7 +161,8 @@ pub(super) async fn record_of_fleet(
     Ok(())
 }
 
-fn read((id, happened, kind, repository, tag, digest, previous, actor): Row) -> Result<Event> {
+pub(super) fn read(columns: EventColumns) -> Result<Event> {
+    let (id, happened, kind, repository, tag, digest, previous, actor) = columns;
     let digest_of = |text: Option<String>| text.map(|text| parse("event digest", &text)).transpose();
     Ok(Event {
         id: to_u64("event id", id)?,

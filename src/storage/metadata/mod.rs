@@ -13,6 +13,7 @@ mod report;
 mod repository;
 mod tag;
 mod upload;
+mod webhook;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub use pull_row::{PullCursor, PullFilter, PullRow, RowReport, TagCursor, TagFil
 pub use referrer::Referrer;
 pub use report::{AgentReport, PluginReport};
 pub use tag::{MovedTag, TagChange};
+pub use webhook::{DeadLetter, NewDeadLetter, Undelivered, WebhookRow, WebhookState};
 
 pub(super) use upload::UploadRow;
 
@@ -122,6 +124,7 @@ async fn migrate(dir: &Path, connection: &mut SqliteConnection) -> Result<()> {
         migration(2, "events", include_str!("../../../migrations/0002_events.sql")),
         migration(3, "fleet", include_str!("../../../migrations/0003_fleet.sql")),
         migration(4, "known plugins", include_str!("../../../migrations/0004_known_plugins.sql")),
+        migration(5, "webhooks", include_str!("../../../migrations/0005_webhooks.sql")),
     ];
     match Migrator::with_migrations(migrations).run(connection).await {
         Err(sqlx::migrate::MigrateError::VersionMissing(_)) => Err(Error::TooNew { dir: dir.to_owned() }),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use hwasm_registry::fleet::Fleet;
 use hwasm_registry::registry::{self, Limits, Plugins, Registry, Tags};
 use hwasm_registry::server::Rooms;
+use hwasm_registry::webhook::{self, Webhooks};
 use hwasm_registry::{fleet, gateway, server, storage};
 use reqwest::{Method, RequestBuilder, Response, header};
 use tempfile::TempDir;
@@ -32,6 +33,7 @@ pub(crate) struct Setup {
     config: server::Config,
     gateway: gateway::Config,
     fleet: fleet::Config,
+    webhooks: Vec<webhook::Entry>,
     data_dir: Arc<TempDir>,
 }
 
@@ -56,7 +58,7 @@ impl Setup {
         let config = server::Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Default::default() };
         let (limits, plugins, tags) = (Limits::default(), Plugins::default(), Tags::default());
         let (gateway, fleet) = (gateway::Config::default(), fleet::Config::default());
-        Self { limits, plugins, tags, config, gateway, fleet, data_dir }
+        Self { limits, plugins, tags, config, gateway, fleet, webhooks: Vec::new(), data_dir }
     }
 
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
@@ -91,16 +93,24 @@ impl Setup {
         self
     }
 
+    /// Tells of events as the entry says.
+    pub(crate) fn webhook(mut self, entry: serde_json::Value) -> Self {
+        self.webhooks.push(serde_json::from_value(entry).expect("a webhook"));
+        self
+    }
+
     pub(crate) async fn start(self) -> Server {
         let store = open_store(self.data_dir.path()).await.expect("the store opens");
         let config = registry::Config { limits: self.limits, plugins: self.plugins, tags: self.tags };
         let fleet = Fleet::new(store.clone(), self.fleet);
+        let entries = webhook::Config::try_from(self.webhooks).expect("webhooks that can be");
+        let webhooks = Webhooks::open(store.clone(), &entries).await.expect("the webhooks open");
         let registry = Registry::new(store, config);
         let listener = server::bind(&self.config).await.expect("a free port");
         let address = listener.local_addr().expect("a bound port");
         let stop = CancellationToken::new();
         let serving = tokio::spawn({
-            let rooms = Rooms { registry: registry.clone(), gateway: self.gateway, fleet };
+            let rooms = Rooms { registry: registry.clone(), gateway: self.gateway, fleet, webhooks };
             let (stop, config) = (stop.clone(), self.config);
             async move { server::serve(listener, &config, rooms, stop.cancelled_owned()).await }
         });

@@ -1,22 +1,22 @@
 """A stand-in for what pulls plugins in Istio's agent, and so in Higress's: its decisions, its requests, its cache.
 
-    istio_fetcher.py --state DIR [--from ADDRESS] deliver URL --resource NAME --rv VERSION [--policy POLICY] [--sha256 HEX]
+    istio_fetcher.py --state DIR [--from ADDRESS] [--check] deliver [--policy POLICY] [--sha256 HEX] URL NAME=VERSION...
     istio_fetcher.py --state DIR restart
 
-`deliver` is one ECDS delivery: a WasmPlugin of that name and resource version (RV) names URL. One line is printed: the
-requests that were made, as letters, and the sha256 of the module that runs then.
+Each NAME=VERSION is an ECDS delivery: a WasmPlugin of that name and resource version names URL. For each a line is printed:
+the requests that were made, as letters, and the sha256 of the module that runs then.
 
     P  ping of `/v2/`        M  GET of a manifest        B  GET of a layer        G  GET of a file (http URLs)        -  none
 
-If it fails, the line has the requests and `failed`, the reason goes to standard error, and the exit code is 1. `restart`
+Of one that fails the line has the requests and `failed`; the reason goes to standard error, and the exit code is 1. `restart`
 forgets what an agent has in memory; the modules stay as files in DIR, as they do in a container.
 
-ADDRESS is where the connections come from: on loopback each agent can have an address of its own (127.0.0.2, …).
+ADDRESS is where the connections come from: on loopback each agent can have one of its own (127.0.0.2 and so on).
 
 It reads a packed layer as far as it needs to, and hangs up: what those agents do. With --check it reads each to its end, and
-size and digest have to be what the manifest says; they check that of raw layers only.
+size and digest have to be what the manifest says; those agents check that of raw layers only.
 
-Left out: credentials, redirects, retries, and the expiry of modules after a day.
+Left out: credentials, redirects, TLS, retries, and the expiry of modules after a day.
 """
 
 import argparse
@@ -125,8 +125,9 @@ class Cache:
 
 
 class Delivery:
-    def __init__(self, arguments):
-        self.url, self.resource, self.version = arguments.url, arguments.resource, arguments.rv
+    def __init__(self, arguments, resource, version):
+        self.url, self.resource, self.version = arguments.url, resource, version
+        # A word that agents do not know counts as none for them.
         self.policy = arguments.policy
         # Old control planes write `nil` for none.
         self.sha256 = "" if arguments.sha256 == "nil" else arguments.sha256
@@ -189,7 +190,7 @@ class Agent:
     def fetch_file(self, delivery, name, wanted):
         with self.connection(delivery.parts.netloc) as connection:
             answer = self.get(connection, "G", delivery.parts.path, {"User-Agent": GO_CLIENT})
-            module = unpacked(answer.read())
+            module = unpacked(body_of(answer).read())
         if path := self.adopt(delivery, name, (wanted, sha256(module))):
             return path
         return self.keep(delivery, name, (sha256(module), module))
@@ -226,7 +227,7 @@ class Agent:
             connection.close()
 
     def try_tls(self, name, port):
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with contextlib.suppress(OSError):
             plain = socket.create_connection((name, port), HEAD_START_SECONDS, source_address=(self.address, 0))
@@ -255,7 +256,7 @@ class Agent:
         reference, accept = wanted
         path = f"/v2/{image.repository}/manifests/{reference}"
         answer = self.get(connection, "M", path, {"User-Agent": OCI_CLIENT, "Accept": accept})
-        body = plain(answer, answer.read(MANIFEST_LIMIT_BYTES))
+        body = body_of(answer).read(MANIFEST_LIMIT_BYTES)
         if reference.startswith("sha256:") and reference != f"sha256:{sha256(body)}":
             raise FetchError(f"the manifest {reference} has another digest")
         return answer.headers["Content-Type"], body
@@ -264,12 +265,12 @@ class Agent:
         layer, is_packed = module_layer(manifest)
         path = f"/v2/{image.repository}/blobs/{layer['digest']}"
         answer = self.get(connection, "B", path, {"User-Agent": OCI_CLIENT})
-        length = answer.headers["Content-Length"]
-        if length is not None and int(length) != layer["size"]:
+        body, length = body_of(answer), answer.headers["Content-Length"]
+        if body is answer and length is not None and int(length) != layer["size"]:
             raise FetchError(f"the layer has {length} bytes, not {layer['size']}")
         if is_packed and not self.checks_layers:
-            return extract(answer)
-        content = answer.read()
+            return extract(body)
+        content = body.read()
         check("a layer", content, layer)
         return extract(io.BytesIO(content)) if is_packed else content
 
@@ -286,9 +287,9 @@ class Agent:
         return answer
 
 
-def plain(answer, body):
-    """Go's client unpacks an answer that is packed for the way, as all its requests allow."""
-    return gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body
+def body_of(answer):
+    """Go's client unpacks what is packed for the way, as all its requests allow."""
+    return gzip.GzipFile(fileobj=answer) if answer.headers["Content-Encoding"] == "gzip" else answer
 
 
 def first_for_linux(children):
@@ -350,14 +351,26 @@ def parsed():
     parser.add_argument("--check", action="store_true")
     commands = parser.add_subparsers(dest="command", required=True)
     deliver = commands.add_parser("deliver")
-    deliver.add_argument("url")
-    deliver.add_argument("--resource", required=True)
-    deliver.add_argument("--rv", required=True)
-    # A word that agents do not know counts as none for them.
     deliver.add_argument("--policy", default="")
     deliver.add_argument("--sha256", default="")
+    deliver.add_argument("url")
+    deliver.add_argument("resources", nargs="+")
     commands.add_parser("restart")
     return parser.parse_args()
+
+
+def deliver(arguments, cache, named):
+    """Whether it went well."""
+    agent, outcome = Agent(cache, arguments.address, arguments.check), "failed"
+    resource, _, version = named.partition("=")
+    try:
+        path = agent.deliver(Delivery(arguments, resource, version))
+        outcome = sha256(pathlib.Path(path).read_bytes())
+    except (FetchError, OSError, http.client.HTTPException, ValueError, EOFError, tarfile.TarError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    cache.save()
+    print(agent.requests or "-", outcome)
+    return outcome != "failed"
 
 
 def main():
@@ -366,16 +379,8 @@ def main():
     if arguments.command == "restart":
         cache.forget()
         return 0
-    agent = Agent(cache, arguments.address, arguments.check)
-    outcome, code = "failed", 1
-    try:
-        path = agent.deliver(Delivery(arguments))
-        outcome, code = sha256(pathlib.Path(path).read_bytes()), 0
-    except (FetchError, OSError, http.client.HTTPException, ValueError, EOFError, tarfile.TarError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-    cache.save()
-    print(agent.requests or "-", outcome)
-    return code
+    went_well = [deliver(arguments, cache, named) for named in arguments.resources]
+    return 0 if all(went_well) else 1
 
 
 sys.exit(main())
