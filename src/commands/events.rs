@@ -18,7 +18,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause while it is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Show what happened to a registry's content: pushes, moved tags, deletions
+/// Show what happened at a registry: pushes, moved tags, deletions, pulls and refusals by agents
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without --follow, prints the events that the registry keeps, oldest first; with it, those to come, until it is

@@ -73,7 +73,7 @@ mod tests {
         let config =
             read(&format!("[[webhooks]]\nname = 'ci'\nurl = 'https://ci.example.com/x'\n{SECRET}")).unwrap();
         let entry = &config.entries()[0];
-        assert_eq!(entry.types.len(), 4);
+        assert_eq!(entry.types.len(), 6);
         assert_eq!(entry.repositories[0].to_string(), "**");
         assert_eq!((entry.timeout.as_secs(), entry.longest_pause.as_secs()), (10, 600));
     }

@@ -1,6 +1,6 @@
 use crate::home::Home;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 22] = [
     "serve",
     "push",
     "pull",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 20] = [
     "wasmplugin",
     "explain",
     "agent",
+    "fleet",
+    "impact",
     "webhooks",
     "login",
     "logout",
@@ -23,7 +25,8 @@ const COMMANDS: [&str; 20] = [
     "completions",
 ];
 
-const WASMPLUGIN_VERBS: [&str; 5] = ["new", "lint", "convert", "match", "chain"];
+const WASMPLUGIN_VERBS: [&str; 8] =
+    ["new", "lint", "convert", "match", "chain", "track", "tracked", "untrack"];
 
 #[test]
 fn the_front_page_lists_the_commands_and_the_exit_codes() {

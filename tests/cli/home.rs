@@ -99,8 +99,14 @@ impl Home {
 
     /// Serves over the data directory `data`, on a port of its own.
     pub(crate) fn serve(&self, listen: &str, data: &Path) -> Served {
+        self.serve_with(listen, data, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn serve_with(&self, listen: &str, data: &Path, more: &[&str]) -> Served {
         let data = data.display().to_string();
-        let arguments = ["serve", "--listen", listen, "--data-dir", &data, "--format", "json"];
+        let arguments =
+            [&["serve", "--listen", listen, "--data-dir", &data, "--format", "json"], more].concat();
         let mut process =
             self.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let stdout = process.stdout.take().unwrap();

@@ -254,7 +254,7 @@ async fn a_webhook_is_told_only_of_what_it_wants() {
     let list = server.json(WEBHOOKS).await;
     assert_eq!(list["webhooks"][0]["types"], json!(["tag-moved"]));
     assert_eq!(list["webhooks"][0]["repositories"], json!(["plugins/**"]));
-    assert_eq!(list["webhooks"][1]["types"].as_array().unwrap().len(), 4);
+    assert_eq!(list["webhooks"][1]["types"].as_array().unwrap().len(), 6);
     server.stopped().await;
 }
 
