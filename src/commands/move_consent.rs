@@ -3,7 +3,7 @@ use crate::oci::{Digest, RepositoryName, Tag};
 
 use super::exit::{Exit, Failure};
 use super::impact::Impact;
-use super::output::{Output, Report as _};
+use super::output::{Output, Paint, Report as _};
 
 /// Consent to moving tags that gateways follow.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl MoveConsent<'_> {
     }
 
     fn ask(&self, impact: &Impact, tag: &Tag) -> anyhow::Result<()> {
-        self.output.note(impact.text(self.output.note_paint()));
+        self.output.note(impact.text(Paint::NONE));
         if self.given {
             return Ok(());
         }

@@ -92,6 +92,9 @@ impl std::error::Error for ReaderGone {}
 pub(super) struct Paint(bool);
 
 impl Paint {
+    /// No colours: what is told as a note has none.
+    pub(super) const NONE: Self = Self(false);
+
     /// For what is as it should be.
     pub(super) fn good(self, text: &str) -> String {
         self.wrap(AnsiColor::Green.on_default(), text)
@@ -195,11 +198,6 @@ impl Output {
         if !self.quiet {
             self.say(&printable_lines(&text.to_string()));
         }
-    }
-
-    /// Colours for notes.
-    pub(super) fn note_paint(&self) -> Paint {
-        self.paint_notes
     }
 
     /// Whether somebody sits before a terminal, who can be asked.

@@ -75,14 +75,14 @@ impl SaidPlugin {
     }
 }
 
-/// The registry, or the web server, that a module comes from.
+/// The registry that a module comes from; a web server is one like ours only where the path is one of ours.
 fn host_of(url: &ModuleUrl) -> Option<RegistryHost> {
     match url.source() {
         ModuleSource::Oci(image) => Some(image.registry.clone()),
-        ModuleSource::Http(web) => {
+        ModuleSource::Http(web) if web.path().starts_with("/plugins/") => {
             let port = web.port().map(|port| format!(":{port}")).unwrap_or_default();
             format!("{}{port}", web.host_str()?).parse().ok()
         }
-        ModuleSource::File(_) => None,
+        ModuleSource::Http(_) | ModuleSource::File(_) => None,
     }
 }
