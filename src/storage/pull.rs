@@ -41,7 +41,7 @@ mod tests {
 
     use super::*;
     use crate::oci::Digest;
-    use crate::storage::{Config, PullRead};
+    use crate::storage::{AgentReport, Config, PluginReport, PullRead};
 
     fn record(at: Timestamp, module: &[u8]) -> PullRecord {
         let digest = Some(Digest::sha256(module));
@@ -73,6 +73,35 @@ mod tests {
         let rows = store.list_pulls(&PullFilter { limit: 9, ..PullFilter::default() }).await.unwrap();
         assert_eq!((rows.len(), rows[0].resolves, rows[0].last), (1, 4, now.after(second)));
         assert_eq!(rows[0].agent_last, now.after(second));
+        store.close().await;
+    }
+    #[tokio::test]
+    async fn a_report_does_not_hide_the_reads_before_it_that_are_written_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: dir.path().to_owned(), ..Config::default() };
+        let store = Store::open(&config).await.unwrap();
+        let now = Timestamp::now();
+        let plugin = PluginReport {
+            repository: "plugins/a".parse().unwrap(),
+            reference: "v1".parse().unwrap(),
+            namespace: String::new(),
+            name: "a".to_owned(),
+            url: "oci://r.io/plugins/a:v1".to_owned(),
+            policy: String::new(),
+            sha256: String::new(),
+            wanted: None,
+            running: None,
+            refused: None,
+        };
+        let (agent, kind) = ("gw".to_owned(), "agent".to_owned());
+        let lease_until = now.after(Duration::from_mins(1));
+        let report =
+            AgentReport { agent, kind, received: now, lease_until, watches: false, plugins: vec![plugin] };
+        store.record_report(&report).await.unwrap();
+        store.record_pulls(&[record(now.before(Duration::from_secs(1)), b"1")]).await.unwrap();
+        let rows = store.list_pulls(&PullFilter { limit: 9, ..PullFilter::default() }).await.unwrap();
+        assert_eq!(rows[0].digest, Some(Digest::sha256(b"1")));
+        assert_eq!((rows.len(), rows[0].status, rows[0].resolves), (1, 200, 1));
         store.close().await;
     }
 }

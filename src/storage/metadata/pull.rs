@@ -140,7 +140,8 @@ async fn ensure_agent(connection: &mut SqliteConnection, record: &PullRecord) ->
     Ok(id)
 }
 
-/// Reads are written in the order in which their kinds first came, so a later one may stand there already.
+/// Reads are written in the order in which their kinds first came, so a later one may stand there already; or none, where
+/// the agent has only reported.
 async fn put_resolve(
     connection: &mut SqliteConnection,
     (agent, record): (i64, &PullRecord),
@@ -153,9 +154,10 @@ async fn put_resolve(
          ON CONFLICT DO UPDATE SET
          last_us = iif(last_us > excluded.last_us + $9, excluded.last_us, max(last_us, excluded.last_us)),
          resolves = resolves + excluded.resolves,
-         status = iif(last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9, status, excluded.status),
-         digest = iif(last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9, digest,
-                      coalesce(excluded.digest, digest))",
+         status = iif(resolves > 0 AND last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9,
+                      status, excluded.status),
+         digest = iif(resolves > 0 AND last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9,
+                      digest, coalesce(excluded.digest, digest))",
     )
     .bind(agent)
     .bind(record.repository.as_str())
