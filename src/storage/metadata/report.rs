@@ -1,9 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::event::{self, EventKind, FleetEvent};
-use super::{Durability, Metadata};
+use super::{Durability, Metadata, parse};
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::storage::{Result, Timestamp};
 
@@ -49,9 +50,8 @@ pub struct PluginReport {
     pub refused: Option<String>,
 }
 
-type Key = (String, String, String, String);
-type Row =
-    (String, String, String, String, String, String, String, Option<String>, Option<String>, Option<String>);
+/// What tells one plugin of an agent from another.
+type Key = (RepositoryName, Reference, String, String);
 
 impl Metadata {
     /// Lets a report take the place of the agent's last one, and records which plugins it refuses that it did not
@@ -59,36 +59,36 @@ impl Metadata {
     pub(in super::super) async fn record_report(&self, report: &AgentReport) -> Result<bool> {
         let mut tx = self.begin(Durability::Relaxed).await?;
         let agent = ensure_agent(&mut tx, report).await?;
-        let mut before = rows_of(&mut tx, agent).await?;
+        let mut before = plugins_of(&mut tx, agent).await?;
         let mut has_events = false;
         for plugin in &report.plugins {
-            let row = row_of(plugin);
-            let old = before.remove(&key_of(&row));
-            if old.as_ref() == Some(&row) {
+            let old = before.remove(&plugin.key());
+            if old.as_ref() == Some(plugin) {
                 continue;
             }
-            put(&mut tx, (agent, report.received), &row).await?;
-            let refused = |row: &Row| row.9.clone().map(|reason| (row.7.clone(), reason));
-            if plugin.refused.is_some() && old.as_ref().and_then(refused) != refused(&row) {
+            put(&mut tx, (agent, report.received), plugin).await?;
+            if plugin.is_refused_anew(old.as_ref()) {
                 record_refusal(&mut tx, report, plugin).await?;
                 has_events = true;
             }
         }
-        for (repository, reference, namespace, name) in before.into_keys() {
-            sqlx::query(
-                "DELETE FROM reports WHERE agent_id = $1 AND repository = $2 AND reference = $3
-                 AND namespace = $4 AND name = $5",
-            )
-            .bind(agent)
-            .bind(repository)
-            .bind(reference)
-            .bind(namespace)
-            .bind(name)
-            .execute(&mut *tx)
-            .await?;
+        for gone in before.values() {
+            delete(&mut tx, agent, gone).await?;
         }
         tx.commit().await?;
         Ok(has_events)
+    }
+}
+
+impl PluginReport {
+    fn key(&self) -> Key {
+        (self.repository.clone(), self.reference.clone(), self.namespace.clone(), self.name.clone())
+    }
+
+    /// Whether it is refused, and was not when it was `old`, or something else was, or for another reason.
+    fn is_refused_anew(&self, old: Option<&Self>) -> bool {
+        let before = old.filter(|old| old.wanted == self.wanted).and_then(|old| old.refused.as_ref());
+        self.refused.is_some() && self.refused.as_ref() != before
     }
 }
 
@@ -107,50 +107,50 @@ async fn ensure_agent(connection: &mut SqliteConnection, report: &AgentReport) -
     .await?)
 }
 
-async fn rows_of(connection: &mut SqliteConnection, agent: i64) -> Result<BTreeMap<Key, Row>> {
-    let rows: Vec<Row> = sqlx::query_as(
+async fn plugins_of(connection: &mut SqliteConnection, agent: i64) -> Result<HashMap<Key, PluginReport>> {
+    let rows = sqlx::query(
         "SELECT repository, reference, namespace, name, url, policy, sha256, wanted, running, refused
          FROM reports WHERE agent_id = $1",
     )
     .bind(agent)
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (key_of(&row), row)).collect())
+    let plugins = rows.iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(plugins.into_iter().map(|plugin| (plugin.key(), plugin)).collect())
 }
 
-fn key_of(row: &Row) -> Key {
-    (row.0.clone(), row.1.clone(), row.2.clone(), row.3.clone())
-}
-
-fn row_of(plugin: &PluginReport) -> Row {
-    let text = |digest: &Option<Digest>| digest.as_ref().map(ToString::to_string);
-    (
-        plugin.repository.to_string(),
-        plugin.reference.to_string(),
-        plugin.namespace.clone(),
-        plugin.name.clone(),
-        plugin.url.clone(),
-        plugin.policy.clone(),
-        plugin.sha256.clone(),
-        text(&plugin.wanted),
-        text(&plugin.running),
-        plugin.refused.clone(),
-    )
+fn read(row: &SqliteRow) -> Result<PluginReport> {
+    let digest = |column: &'static str| {
+        row.try_get::<Option<String>, _>(column)?.map(|text| parse(column, &text)).transpose()
+    };
+    Ok(PluginReport {
+        repository: parse("repository", row.try_get("repository")?)?,
+        reference: parse("reference", row.try_get("reference")?)?,
+        namespace: row.try_get("namespace")?,
+        name: row.try_get("name")?,
+        url: row.try_get("url")?,
+        policy: row.try_get("policy")?,
+        sha256: row.try_get("sha256")?,
+        wanted: digest("wanted")?,
+        running: digest("running")?,
+        refused: row.try_get("refused")?,
+    })
 }
 
 /// Writes a plugin, and sees to it that the agent has a row for what it names.
 async fn put(
     connection: &mut SqliteConnection,
     (agent, received): (i64, Timestamp),
-    row: &Row,
+    plugin: &PluginReport,
 ) -> Result<()> {
+    let (repository, reference) = (plugin.repository.as_str(), plugin.reference.to_string());
     sqlx::query(
         "INSERT INTO pulls (agent_id, repository, reference, first_us, last_us, resolves, status, fetches, bytes)
          VALUES ($1, $2, $3, $4, $4, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
     )
     .bind(agent)
-    .bind(&row.0)
-    .bind(&row.1)
+    .bind(repository)
+    .bind(&reference)
     .bind(received.as_micros())
     .execute(&mut *connection)
     .await?;
@@ -160,16 +160,31 @@ async fn put(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(agent)
-    .bind(&row.0)
-    .bind(&row.1)
-    .bind(&row.2)
-    .bind(&row.3)
-    .bind(&row.4)
-    .bind(&row.5)
-    .bind(&row.6)
-    .bind(&row.7)
-    .bind(&row.8)
-    .bind(&row.9)
+    .bind(repository)
+    .bind(&reference)
+    .bind(&plugin.namespace)
+    .bind(&plugin.name)
+    .bind(&plugin.url)
+    .bind(&plugin.policy)
+    .bind(&plugin.sha256)
+    .bind(plugin.wanted.as_ref().map(ToString::to_string))
+    .bind(plugin.running.as_ref().map(ToString::to_string))
+    .bind(&plugin.refused)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn delete(connection: &mut SqliteConnection, agent: i64, plugin: &PluginReport) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM reports WHERE agent_id = $1 AND repository = $2 AND reference = $3
+         AND namespace = $4 AND name = $5",
+    )
+    .bind(agent)
+    .bind(plugin.repository.as_str())
+    .bind(plugin.reference.to_string())
+    .bind(&plugin.namespace)
+    .bind(&plugin.name)
     .execute(connection)
     .await?;
     Ok(())

@@ -1,17 +1,17 @@
 """A stand-in for what pulls plugins in Istio's agent, and so in Higress's: its decisions, its requests, its cache.
 
-    istio_fetcher.py --state DIR [--from ADDRESS] [--check] deliver [--policy POLICY] [--sha256 HEX] URL NAME=VERSION...
-    istio_fetcher.py --state DIR restart
+    istio_fetcher.py --state DIR [--from ADDRESS] [--check] [--anew] [--policy POLICY] [--sha256 HEX] URL NAME=VERSION...
 
 Each NAME=VERSION is an ECDS delivery: a WasmPlugin of that name and resource version names URL. For each a line is printed:
 the requests that were made, as letters, and the sha256 of the module that runs then.
 
     P  ping of `/v2/`        M  GET of a manifest        B  GET of a layer        G  GET of a file (http URLs)        -  none
 
-Of one that fails the line has the requests and `failed`; the reason goes to standard error, and the exit code is 1. `restart`
-forgets what an agent has in memory; the modules stay as files in DIR, as they do in a container.
+Of one that fails the line has the requests and `failed`; the reason goes to standard error, and the exit code is 1.
 
-ADDRESS is where the connections come from: on loopback each agent can have one of its own (127.0.0.2 and so on).
+What the agent knows is kept in DIR. With --anew it has just been started: it has forgotten what it had in memory, and the
+modules are still there as files. ADDRESS is where the connections come from: on loopback each agent can have one of its own
+(127.0.0.2 and so on).
 
 It reads a packed layer as far as it needs to, and hangs up: what those agents do. With --check it reads each to its end, and
 size and digest have to be what the manifest says; those agents check that of raw layers only.
@@ -86,13 +86,13 @@ class Image:
 
 
 class Cache:
-    """What the agent remembers. The first two are in memory there, the modules are files."""
+    """What the agent knows: two maps, which are in memory there, and the files of modules."""
 
     def __init__(self, directory):
         self.maps_file, self.files = directory / "maps.json", directory / "modules"
         # By module name, then by checksum, the path of the file.
         self.modules = {}
-        # By full URL, the checksum that it stands for, and the RV of each resource that was delivered.
+        # By full URL, the checksum that it stands for, and in which version each resource was last delivered.
         self.tags = {}
         if self.maps_file.exists():
             self.modules, self.tags = json.loads(self.maps_file.read_text())
@@ -102,7 +102,7 @@ class Cache:
         self.maps_file.write_text(json.dumps([self.modules, self.tags]))
 
     def forget(self):
-        self.maps_file.unlink(missing_ok=True)
+        self.modules, self.tags = {}, {}
 
     def find(self, name, checksum):
         return self.modules.get(name, {}).get(checksum)
@@ -179,7 +179,7 @@ class Agent:
         return entry["checksum"] if delivery.ignores_version() or recorded == delivery.version else None
 
     def fetch_image(self, delivery, name, wanted):
-        with self.connection(delivery.image.host) as connection:
+        with self.connection(delivery.image.host, tries_tls=True) as connection:
             self.ping(connection)
             manifest, checksum = self.manifest(connection, delivery.image)
             if path := self.adopt(delivery, name, (wanted, checksum)):
@@ -214,14 +214,15 @@ class Agent:
         return path
 
     @contextlib.contextmanager
-    def connection(self, host):
-        """A new one for each pull. TLS is tried first; the servers here speak plain http."""
+    def connection(self, host, *, tries_tls=False):
+        """A new one for each pull. Of images TLS is tried first, and the servers here speak plain http."""
         name, _, port = host.partition(":")
         connection = http.client.HTTPConnection(
             name, int(port or 80), timeout=TIMEOUT_SECONDS, source_address=(self.address, 0)
         )
         try:
-            self.try_tls(name, int(port or 443))
+            if tries_tls:
+                self.try_tls(name, int(port or 443))
             yield connection
         finally:
             connection.close()
@@ -349,13 +350,11 @@ def parsed():
     parser.add_argument("--state", type=pathlib.Path, required=True)
     parser.add_argument("--from", dest="address", default="127.0.0.1")
     parser.add_argument("--check", action="store_true")
-    commands = parser.add_subparsers(dest="command", required=True)
-    deliver = commands.add_parser("deliver")
-    deliver.add_argument("--policy", default="")
-    deliver.add_argument("--sha256", default="")
-    deliver.add_argument("url")
-    deliver.add_argument("resources", nargs="+")
-    commands.add_parser("restart")
+    parser.add_argument("--anew", action="store_true")
+    parser.add_argument("--policy", default="")
+    parser.add_argument("--sha256", default="")
+    parser.add_argument("url")
+    parser.add_argument("resources", nargs="+")
     return parser.parse_args()
 
 
@@ -376,9 +375,8 @@ def deliver(arguments, cache, named):
 def main():
     arguments = parsed()
     cache = Cache(arguments.state)
-    if arguments.command == "restart":
+    if arguments.anew:
         cache.forget()
-        return 0
     went_well = [deliver(arguments, cache, named) for named in arguments.resources]
     return 0 if all(went_well) else 1
 
