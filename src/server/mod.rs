@@ -38,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use agent_status::{AgentPages, serve_agent_status};
+pub use api::PATHS as API_PATHS;
 pub use config::Config;
 pub use wasmplugin_directory::{Applied, LeftOut, WasmPluginDirectory};
 

@@ -17,6 +17,7 @@ mod lists;
 mod log;
 mod manifests;
 mod manners;
+mod openapi;
 mod plugins;
 mod random;
 mod ranges;

@@ -2,6 +2,7 @@
 
 mod events;
 mod fleet;
+mod openapi;
 mod tag_history;
 mod wasmplugins;
 pub(super) mod webhooks;
@@ -17,6 +18,20 @@ use crate::fleet::Fleet;
 use crate::oci::ErrorCode;
 use crate::registry::Registry;
 
+/// Every path, as the 404 beside them names it. The `OpenAPI` document has the same ones, and each verb by its name.
+pub const PATHS: &[&str] = &[
+    "/api/v1/openapi.json",
+    "/api/v1/events",
+    "/api/v1/fleet",
+    "/api/v1/fleet/tags",
+    "/api/v1/impact",
+    "/api/v1/agents/<id>/status",
+    "/api/v1/repositories/<name>/tags/<tag>/history",
+    "/api/v1/wasmplugins",
+    "/api/v1/wasmplugins/<verb>",
+    "/api/v1/wasmplugins/<namespace>/<name>",
+];
+
 /// What is asked.
 pub(super) struct Api<'a> {
     pub(super) registry: &'a Registry,
@@ -30,6 +45,9 @@ pub(super) struct Api<'a> {
 pub(super) async fn answer(api: Api<'_>, request: Request<Body>) -> Result<Response, Problem> {
     let Api { registry, fleet, installation, closing } = api;
     let path = request.uri().path();
+    if path == "/api/v1/openapi.json" {
+        return openapi::answer(&request.into_parts().0);
+    }
     if path == "/api/v1/events" {
         return events::answer(registry, closing, &request.into_parts().0).await;
     }
@@ -43,8 +61,6 @@ pub(super) async fn answer(api: Api<'_>, request: Request<Body>) -> Result<Respo
         let verb = wasmplugins::Verb::parse(verb)?;
         return verb.answer(registry, installation, request).await;
     }
-    let message = "the path is none of /api/v1/events, /api/v1/fleet, /api/v1/fleet/tags, /api/v1/impact, \
-                   /api/v1/agents/<id>/status, /api/v1/repositories/<name>/tags/<tag>/history, /api/v1/webhooks, \
-                   /api/v1/wasmplugins, /api/v1/wasmplugins/<verb> and /api/v1/wasmplugins/<namespace>/<name>";
+    let message = format!("the path is none of {}", PATHS.join(", "));
     Err(Problem::not_found(ErrorCode::Unsupported, message))
 }
