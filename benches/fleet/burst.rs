@@ -34,9 +34,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<String> {
+    // An agent has its client, and loads its certificates, before it is told of anything.
+    let clients: Vec<Client> = (0..args.agents).map(|_| client()).collect::<Result<_, _>>()?;
     let (mut times, mut statuses) = (Times::default(), BTreeMap::<String, usize>::new());
     for round in 0..args.rounds {
-        for (time, status) in ask_all(&args, round).await {
+        for (time, status) in ask_all(&args, &clients, round).await {
             times.push(time);
             *statuses.entry(status).or_default() += 1;
         }
@@ -54,25 +56,30 @@ pub(crate) async fn run(args: Args) -> Result<String> {
     ))
 }
 
-async fn ask_all(args: &Args, round: u32) -> Vec<(Duration, String)> {
+/// A client that keeps no connection from one round to the next.
+fn client() -> reqwest::Result<Client> {
+    Client::builder().user_agent("go-containerregistry/v0.21.6").pool_idle_timeout(SPREAD / 2).build()
+}
+
+async fn ask_all(args: &Args, clients: &[Client], round: u32) -> Vec<(Duration, String)> {
     let mut asking = JoinSet::new();
-    for agent in 0..args.agents {
+    for (agent, client) in (0..args.agents).zip(clients) {
+        let client = client.clone();
         let host = args.host.clone();
         let plugin = (agent + round) % args.plugins;
         let begins = SPREAD / args.agents * agent;
         asking.spawn(async move {
             tokio::time::sleep(begins).await;
-            ask(&host, agent, plugin).await
+            ask(&client, &host, agent, plugin).await
         });
     }
     asking.join_all().await
 }
 
 /// Ping and manifest, as an agent does that has the module: how long both took, and how it ended.
-async fn ask(host: &str, agent: u32, plugin: u32) -> (Duration, String) {
+async fn ask(client: &Client, host: &str, agent: u32, plugin: u32) -> (Duration, String) {
     let began = Instant::now();
     let asked = async {
-        let client = Client::builder().user_agent("go-containerregistry/v0.21.6").build()?;
         client.get(format!("http://{host}/v2/")).send().await?.error_for_status()?;
         let manifest = client
             .get(format!("http://{host}/v2/fleet/p{plugin}/manifests/v1"))

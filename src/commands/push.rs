@@ -56,7 +56,7 @@ pub(super) struct Args {
     /// Move tags that gateways follow without being asked
     #[arg(long, short)]
     yes: bool,
-    /// Push only if the tag names this digest now, so that nobody's push in between is lost; asks nothing
+    /// Push only if the tag names this digest now, so that nobody's push in between is lost; no other consent is needed
     #[arg(long, value_name = "DIGEST", conflicts_with = "if_absent")]
     if_unchanged: Option<Digest>,
     /// Push only if the tag does not exist

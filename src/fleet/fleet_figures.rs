@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::{Fleet, TagCursor, TagFilter};
+use super::{Fleet, TagCursor, TagQuery};
 use crate::storage::Result;
 
 /// How the fleet is doing, in numbers.
@@ -49,7 +49,7 @@ impl Fleet {
 
     async fn count(&self) -> Result<FleetFigures> {
         let mut figures = FleetFigures::default();
-        let mut filter = TagFilter { repository: None, after: None, limit: FleetFigures::STEP };
+        let mut filter = TagQuery { repository: None, after: None, limit: FleetFigures::STEP };
         loop {
             let tags = self.tags(&filter).await?;
             filter.after = tags

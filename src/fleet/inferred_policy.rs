@@ -58,13 +58,16 @@ impl PolicyGuess<'_> {
         }
         if row.fetches > 0 && again > 0 {
             let confidence = if again >= Self::MANY { Confidence::High } else { Confidence::Medium };
-            let evidence = format!("it asked {again} times what the tag names without fetching it again");
+            let times = if again == 1 { "once".to_owned() } else { format!("{again} times") };
+            let evidence = format!("it asked {times} what the tag names without fetching it again");
             return InferredPolicy { policy: Some(EffectivePolicy::Always), confidence, evidence };
         }
         if row.fetches > 1 {
-            let evidence = format!("it fetched {} times under the same tag", row.fetches);
-            let policy = Some(EffectivePolicy::Always);
-            return InferredPolicy { policy, confidence: Confidence::Low, evidence };
+            let evidence = format!(
+                "it fetched {} times under the same tag: `Always`, or an agent that began anew",
+                row.fetches
+            );
+            return InferredPolicy { policy: None, confidence: Confidence::None, evidence };
         }
         self.of_silence(now)
     }
@@ -149,7 +152,7 @@ mod tests {
             ("v1", 1, 0, (None, Confidence::None)),
             ("v1", 2, 1, (always, Confidence::Medium)),
             ("v1", 4, 1, (always, Confidence::High)),
-            ("v1", 2, 2, (always, Confidence::Low)),
+            ("v1", 2, 2, (None, Confidence::None)),
         ] {
             assert_eq!(
                 guess(&row(reference, resolves, fetches)),

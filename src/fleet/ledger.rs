@@ -1,18 +1,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::mpsc;
-
-use super::{AddressDetail, Config, LedgerWriter, PullFigures, PullRead, Reader};
+use super::pending_reads::PendingReads;
+use super::{Config, LedgerWriter, PullFigures, PullRead, Reader};
 use crate::oci::RepositoryName;
 use crate::storage::{PullRecord, Store, Timestamp};
 
-/// Takes note of reads. Cheap to clone; the clones share one queue.
+/// Takes note of reads. Cheap to clone; the clones share the reads that wait to be written down.
 ///
-/// Nobody waits for it: what finds no room in the queue is counted and dropped.
+/// Nobody waits for it: what finds no room is counted and dropped.
 #[derive(Clone)]
 pub struct Ledger {
-    queue: Option<mpsc::Sender<Note>>,
+    pending: Option<Arc<PendingReads>>,
     counts: Arc<LedgerCounts>,
 }
 
@@ -25,7 +24,7 @@ pub struct LedgerCounts {
 }
 
 /// A read that was answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Noted {
     /// Who read.
     pub reader: Reader,
@@ -35,32 +34,26 @@ pub struct Noted {
     pub read: PullRead,
 }
 
-/// A read, and when.
-pub(super) struct Note {
-    pub(super) noted: Noted,
-    pub(super) at: Timestamp,
-}
-
 impl Ledger {
     /// A ledger over `store`, and who writes it.
     pub fn new(store: Store, config: &Config) -> (Self, LedgerWriter) {
         let counts = Arc::new(LedgerCounts::default());
-        let (send, receive) = mpsc::channel(config.queue.max(1) as usize);
-        let writer = LedgerWriter::new(store, config.clone(), (receive, Arc::clone(&counts)));
-        (Self { queue: config.enabled.then_some(send), counts }, writer)
+        let pending = Arc::new(PendingReads::new(config.queue as usize));
+        let writer = LedgerWriter::new(store, config.clone(), (Arc::clone(&pending), Arc::clone(&counts)));
+        (Self { pending: config.enabled.then_some(pending), counts }, writer)
     }
 
     /// Notes a read that has just been answered.
     pub fn note(&self, noted: Noted) {
-        let Some(queue) = &self.queue else { return };
-        if queue.try_send(Note { noted, at: Timestamp::now() }).is_err() {
+        let Some(pending) = &self.pending else { return };
+        if !pending.add(noted, Timestamp::now()) {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Whether reads are noted at all.
     pub fn is_enabled(&self) -> bool {
-        self.queue.is_some()
+        self.pending.is_some()
     }
 
     /// What happened to the notes so far.
@@ -96,13 +89,5 @@ impl LedgerCounts {
 
     fn lock(&self) -> MutexGuard<'_, PullFigures> {
         self.pulls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Note {
-    /// The agent's name and kind.
-    pub(super) fn agent(&self, detail: AddressDetail) -> (String, String) {
-        let kind = self.noted.reader.kind(matches!(self.noted.read, PullRead::Module { .. }));
-        (self.noted.reader.name(kind, detail).to_string(), kind.to_string())
     }
 }

@@ -19,6 +19,7 @@ mod ledger;
 mod ledger_writer;
 mod module_place;
 mod mover;
+mod pending_reads;
 mod pull_figures;
 mod reader;
 mod report;
@@ -41,9 +42,7 @@ pub use pull_figures::{PullFigures, PullLabels};
 pub use reader::Reader;
 pub use report::{Report, ReportError, SaidPlugin};
 pub use row_policy::{PolicySource, RowPolicy};
-pub use tag_summary::TagSummary;
+pub use tag_summary::{TagQuery, TagSummary};
 pub use view::{Fleet, FleetRow};
 
-pub use crate::storage::{
-    KnownPluginFilter, PluginSource, PullCursor, PullFilter, PullRead, TagCursor, TagFilter,
-};
+pub use crate::storage::{KnownPluginFilter, PluginSource, PullCursor, PullFilter, PullRead, TagCursor};

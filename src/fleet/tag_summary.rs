@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ClientKind, Convergence, Fleet, TagFilter};
+use super::{ClientKind, Convergence, Fleet, TagCursor};
 use crate::oci::{Digest, RepositoryName, Tag};
-use crate::storage::{Result, TagGroup};
+use crate::storage::{Result, TagFilter, TagGroup};
 
 /// How far the agents of a tag are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,11 +26,24 @@ pub struct TagSummary {
     pub other_clients: u64,
 }
 
+/// Of which tags summaries are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct TagQuery {
+    /// Of this repository only.
+    pub repository: Option<RepositoryName>,
+    /// Behind this one.
+    pub after: Option<TagCursor>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 impl Fleet {
     /// Each tag that somebody asked for, by repository and tag.
-    pub async fn tags(&self, filter: &TagFilter) -> Result<Vec<TagSummary>> {
+    pub async fn tags(&self, filter: &TagQuery) -> Result<Vec<TagSummary>> {
+        let TagQuery { repository, after, limit } = filter.clone();
+        let filter = TagFilter { repository, after, limit, reporter: ClientKind::Agent.to_string() };
         let mut summaries: Vec<TagSummary> = Vec::new();
-        for group in self.store.group_pulls(filter).await? {
+        for group in self.store.group_pulls(&filter).await? {
             match summaries.last_mut() {
                 Some(last) if (&last.repository, &last.tag) == (&group.repository, &group.tag) => {
                     last.add(&group);

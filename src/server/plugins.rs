@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::pull_note::PullNote;
 use super::router::named;
 use crate::fleet::Ledger;
-use crate::oci::{ErrorCode, Reference, RepositoryName, Tag};
+use crate::oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
 use crate::registry::{Registry, StoredModule};
 
 /// Where the repositories of plugins are: `<name>` in a path is the repository `plugins/<name>`.
@@ -33,18 +33,32 @@ pub(super) async fn answer(
     }
     let (repository, tag, file) = parse(request.uri.path())?;
     let reference = Reference::Tag(tag.clone());
-    let module = registry.module(&repository, &reference).await.map_err(Problem::from);
+    let module = module(registry, &repository, &reference).await;
     match file {
         File::Module => {
-            let mut response = named("plugin_module", module.and_then(|module| wasm(request, &module)))?;
-            PullNote::module(request, &repository, &reference).settle(ledger, &request.method, &mut response);
+            let answer = module.and_then(|(image, module)| Ok((image, wasm(request, &module)?)));
+            let (image, response) = answer.map_err(|problem| problem.at("plugin_module"))?;
+            let mut response = named("plugin_module", Ok(response))?;
+            let note = PullNote::module(request, &repository, (&reference, image));
+            note.settle(ledger, &request.method, &mut response);
             Ok(response)
         }
         File::Metadata => {
-            let text = module.map(|module| metadata(&repository, &tag, &module).into_response());
+            let text = module.map(|(_, module)| metadata(&repository, &tag, &module).into_response());
             named("plugin_metadata", text)
         }
     }
+}
+
+/// The manifest that a tag names, and the module in it: the tag may move meanwhile.
+async fn module(
+    registry: &Registry,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<(Digest, StoredModule), Problem> {
+    let image = registry.manifest(repository, reference).await?.digest.clone();
+    let module = registry.module(repository, &Reference::Digest(image.clone())).await?;
+    Ok((image, module))
 }
 
 fn parse(path: &str) -> Result<(RepositoryName, Tag, File), Problem> {

@@ -24,7 +24,8 @@ pub(super) struct PullNote {
 enum What {
     Manifest(Reference),
     Layer(Digest),
-    Module(Reference),
+    /// A tag, and the manifest that it names.
+    Module(Reference, Digest),
 }
 
 /// A note that counts when the answer's body has been sent whole. In an answer's extensions.
@@ -43,8 +44,12 @@ impl PullNote {
     }
 
     /// Of a request for the module of an image as a file.
-    pub(super) fn module(head: &Parts, repository: &RepositoryName, reference: &Reference) -> Self {
-        Self::new(head, repository, What::Module(reference.clone()))
+    pub(super) fn module(
+        head: &Parts,
+        repository: &RepositoryName,
+        (reference, image): (&Reference, Digest),
+    ) -> Self {
+        Self::new(head, repository, What::Module(reference.clone(), image))
     }
 
     fn new(head: &Parts, repository: &RepositoryName, what: What) -> Self {
@@ -86,15 +91,17 @@ impl PullNote {
                 let read = PullRead::Layer { digest, bytes: length(response) };
                 sent(response, Noted { reader, repository, read });
             }
-            What::Module(reference) if is_read && status == StatusCode::OK => {
-                let read = PullRead::Module { reference, bytes: length(response) };
+            What::Module(reference, image) if is_read && status == StatusCode::OK => {
+                let read = PullRead::Module { reference, digest: image, bytes: length(response) };
                 sent(response, Noted { reader, repository, read });
             }
-            What::Module(reference) if status == StatusCode::OK || status == StatusCode::NOT_MODIFIED => {
-                let read = PullRead::Module { reference, bytes: 0 };
+            What::Module(reference, image)
+                if status == StatusCode::OK || status == StatusCode::NOT_MODIFIED =>
+            {
+                let read = PullRead::Module { reference, digest: image, bytes: 0 };
                 ledger.note(Noted { reader, repository, read });
             }
-            What::Layer(_) | What::Module(_) => {}
+            What::Layer(_) | What::Module(..) => {}
         }
     }
 }

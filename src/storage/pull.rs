@@ -23,9 +23,15 @@ impl Store {
         self.inner.metadata.list_pulls(filter, Timestamp::now()).await
     }
 
-    /// The agents of each tag, in groups of those that have the same, by repository and tag.
+    /// The agents of each tag, in groups of those that have the same, by repository and tag. What agents report counts
+    /// until [`Store::forget_reports`].
     pub async fn group_pulls(&self, filter: &TagFilter) -> Result<Vec<TagGroup>> {
-        self.inner.metadata.group_pulls(filter, Timestamp::now()).await
+        self.inner.metadata.group_pulls(filter).await
+    }
+
+    /// Forgets what agents reported whose lease has ended.
+    pub async fn forget_reports(&self, now: Timestamp) -> Result<()> {
+        self.inner.metadata.forget_reports(now).await
     }
 
     /// Forgets agents that were last seen before `before`, and of the others and of what they pulled the oldest beyond

@@ -28,7 +28,7 @@ pub struct PullRecord {
 }
 
 /// What was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PullRead {
     /// A manifest was asked for.
     Manifest {
@@ -50,7 +50,9 @@ pub enum PullRead {
     Module {
         /// The tag.
         reference: Reference,
-        /// Bytes in all; none where the client knew it.
+        /// The manifest that it named then.
+        digest: Digest,
+        /// Its bytes, each time; none where the client knew it.
         bytes: u64,
     },
 }
@@ -71,8 +73,9 @@ impl Metadata {
                 PullRead::Layer { digest, bytes } => {
                     has_events |= put_layer(&mut tx, (agent, record), digest, *bytes).await?;
                 }
-                PullRead::Module { reference, bytes } => {
-                    has_events |= put_module(&mut tx, (agent, record), reference, *bytes).await?;
+                PullRead::Module { reference, digest, bytes } => {
+                    let read = (reference, digest, *bytes);
+                    has_events |= put_module(&mut tx, (agent, record), read).await?;
                 }
             }
         }
@@ -107,8 +110,8 @@ impl Metadata {
         .execute(&mut *tx)
         .await?;
         sqlx::query(
-            "DELETE FROM pulls WHERE (agent_id, repository, reference) IN (
-                 SELECT agent_id, repository, reference FROM pulls ORDER BY last_us DESC LIMIT -1 OFFSET $1)",
+            "DELETE FROM pulls WHERE (repository, reference, agent_id) IN (
+                 SELECT repository, reference, agent_id FROM pulls ORDER BY last_us DESC LIMIT -1 OFFSET $1)",
         )
         .bind(i64::from(pulls))
         .execute(&mut *tx)
@@ -149,9 +152,10 @@ async fn put_resolve(
     (digest, status): (Option<String>, u16),
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO pulls (agent_id, repository, reference, first_us, last_us, resolves, status, digest, fetches, bytes)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)
-         ON CONFLICT DO UPDATE SET
+        "INSERT INTO pulls (agent_id, repository, reference, kind, is_reported, first_us, last_us, resolves, status,
+                            digest, fetches, bytes)
+         VALUES ($1, $2, $3, $10, 0, $4, $5, $6, $7, $8, 0, 0)
+         ON CONFLICT DO UPDATE SET kind = excluded.kind,
          last_us = iif(last_us > excluded.last_us + $9, excluded.last_us, max(last_us, excluded.last_us)),
          resolves = resolves + excluded.resolves,
          status = iif(resolves > 0 AND last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9,
@@ -168,6 +172,7 @@ async fn put_resolve(
     .bind(i64::from(status))
     .bind(digest)
     .bind(CLOCK_SLACK_US)
+    .bind(&record.kind)
     .execute(connection)
     .await?;
     Ok(())
@@ -211,22 +216,13 @@ async fn put_layer(
 async fn put_module(
     connection: &mut SqliteConnection,
     (agent, record): (i64, &PullRecord),
-    reference: &Reference,
-    bytes: u64,
+    (reference, digest, bytes): (&Reference, &Digest, u64),
 ) -> Result<bool> {
-    let digest: Option<(String,)> = sqlx::query_as(
-        "SELECT t.digest FROM tags AS t JOIN repositories AS r ON r.id = t.repository_id
-         WHERE r.name = $1 AND t.name = $2",
-    )
-    .bind(record.repository.as_str())
-    .bind(reference.to_string())
-    .fetch_optional(&mut *connection)
-    .await?;
-    let digest = digest.map(|(digest,)| digest);
-    put_resolve(connection, (agent, record), reference, (digest, 200)).await?;
+    put_resolve(connection, (agent, record), reference, (Some(digest.to_string()), 200)).await?;
     if bytes == 0 {
         return Ok(false);
     }
+    let bytes = bytes.saturating_mul(record.count);
     put_fetch(connection, (agent, record), (&reference.to_string(), bytes)).await
 }
 

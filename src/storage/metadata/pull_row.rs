@@ -121,6 +121,8 @@ pub struct TagFilter {
     pub after: Option<TagCursor>,
     /// Tags, at most.
     pub limit: u32,
+    /// The kind of clients that report.
+    pub reporter: String,
 }
 
 /// A tag's place in the order.
@@ -137,12 +139,6 @@ const RUNS_CURRENT: &str = "(r.running = t.digest OR EXISTS (
     SELECT 1 FROM manifests AS m WHERE m.repository_id = t.repository_id AND m.digest = t.digest
     AND instr(m.bytes, CAST(r.running AS BLOB)) > 0))";
 
-const TABLES: &str = "pulls AS p CROSS JOIN agents AS a ON a.id = p.agent_id
-     LEFT JOIN reports AS r ON r.agent_id = p.agent_id AND r.repository = p.repository AND r.reference = p.reference
-        AND a.lease_us BETWEEN $1 AND $1 + 86400000000
-     LEFT JOIN repositories AS q ON q.name = p.repository
-     LEFT JOIN tags AS t ON t.repository_id = q.id AND t.name = p.reference";
-
 impl Metadata {
     /// What agents read and report, by repository, reference and agent.
     pub(in super::super) async fn list_pulls(
@@ -150,16 +146,22 @@ impl Metadata {
         filter: &PullFilter,
         now: Timestamp,
     ) -> Result<Vec<PullRow>> {
+        // Written out where they are given, so that the index is used.
+        let repository = filter.repository.as_ref().map_or("", |_| "AND p.repository = $2");
+        let reference = filter.reference.as_ref().map_or("", |_| "AND p.reference = $3");
         let sql = format!(
             "SELECT a.name AS agent, a.kind, a.last_us AS agent_last, a.watches, p.agent_id, p.repository, p.reference,
                     p.first_us, p.last_us, p.resolves, p.status, p.digest, p.fetches, p.fetched_us, p.fetched, p.bytes,
                     t.digest AS current, t.updated_us AS moved, r.namespace, r.name AS plugin, r.url, r.policy, r.sha256,
                     r.running, {RUNS_CURRENT} AS runs_current, r.refused
-             FROM {TABLES}
-             WHERE ($2 IS NULL OR p.repository = $2) AND ($3 IS NULL OR p.reference = $3)
-             AND (p.repository, p.reference, p.agent_id) >= ($4, $5, $6)
+             FROM pulls AS p CROSS JOIN agents AS a ON a.id = p.agent_id
+             LEFT JOIN reports AS r ON r.repository = p.repository AND r.reference = p.reference
+                 AND r.agent_id = p.agent_id AND a.lease_us BETWEEN $1 AND $1 + 86400000000
+             LEFT JOIN repositories AS q ON q.name = p.repository
+             LEFT JOIN tags AS t ON t.repository_id = q.id AND t.name = p.reference
+             WHERE (p.repository, p.reference, p.agent_id) >= ($4, $5, $6)
              AND (p.repository, p.reference, p.agent_id, coalesce(r.namespace, ''), coalesce(r.name, ''))
-                 > ($4, $5, $6, $7, $8)
+                 > ($4, $5, $6, $7, $8) {repository} {reference}
              ORDER BY p.repository, p.reference, p.agent_id, r.namespace, r.name LIMIT $9"
         );
         let start = PullCursor::start();
@@ -179,39 +181,45 @@ impl Metadata {
         rows.iter().map(read).collect()
     }
 
-    /// The agents of each tag, in groups of those that have the same, by repository and tag. Tags that nobody but their
-    /// pushers asked for have none.
-    pub(in super::super) async fn group_pulls(
-        &self,
-        filter: &TagFilter,
-        now: Timestamp,
-    ) -> Result<Vec<TagGroup>> {
+    /// The agents of each tag, in groups of those that have the same, by repository and tag. It reads the indexes that
+    /// are made for it and no row, so that it does not matter much how many agents there are.
+    pub(in super::super) async fn group_pulls(&self, filter: &TagFilter) -> Result<Vec<TagGroup>> {
+        let repository = filter.repository.as_ref().map_or("", |_| "AND repository = $1");
         let sql = format!(
-            "WITH wanted AS (
+            "WITH wanted AS MATERIALIZED (
                  SELECT DISTINCT repository, reference FROM pulls
-                 WHERE ($2 IS NULL OR repository = $2) AND (repository, reference) > ($3, $4)
-                 AND instr(reference, ':') = 0 ORDER BY repository, reference LIMIT $5
+                 WHERE (repository, reference) > ($2, $3) {repository} AND instr(reference, ':') = 0
+                 ORDER BY repository, reference LIMIT $4
+             ), groups AS (
+                 SELECT p.repository, p.reference, p.kind, p.digest, p.fetched, (p.resolves > 0) AS resolves,
+                        NULL AS running, 0 AS refused, NULL AS plugin, count(*) AS agents
+                 FROM wanted AS w CROSS JOIN pulls AS p
+                 WHERE p.repository = w.repository AND p.reference = w.reference AND p.is_reported = 0
+                 GROUP BY p.repository, p.reference, p.kind, p.digest, p.fetched, (p.resolves > 0)
+                 UNION ALL
+                 SELECT r.repository, r.reference, $5, NULL, NULL, 0, r.running, (r.refused IS NOT NULL), '', count(*)
+                 FROM wanted AS w CROSS JOIN reports AS r
+                 WHERE r.repository = w.repository AND r.reference = w.reference
+                 GROUP BY r.repository, r.reference, r.running, (r.refused IS NOT NULL)
              )
-             SELECT count(*) AS agents, '' AS agent, a.kind, 0 AS agent_last, a.watches, 0 AS agent_id, p.repository,
-                    p.reference, 0 AS first_us, 0 AS last_us, min(p.resolves, 1) AS resolves, min(p.status, 1) AS status,
-                    p.digest, min(p.fetches, 1) AS fetches, NULL AS fetched_us, p.fetched, 0 AS bytes,
-                    t.digest AS current, NULL AS moved, '' AS namespace, iif(r.name IS NULL, NULL, '') AS plugin,
-                    '' AS url, coalesce(r.policy, '') AS policy, '' AS sha256, r.running,
-                    {RUNS_CURRENT} AS runs_current, r.refused
-             FROM wanted AS w CROSS JOIN {TABLES}
-             WHERE p.repository = w.repository AND p.reference = w.reference
-             GROUP BY p.repository, p.reference, a.kind, a.watches, p.digest, p.fetched, r.name IS NULL, r.running,
-                      r.refused, min(p.fetches, 1)
-             ORDER BY p.repository, p.reference"
+             SELECT r.agents, '' AS agent, r.kind, 0 AS agent_last, 0 AS watches, 0 AS agent_id, r.repository, r.reference,
+                    0 AS first_us, 0 AS last_us, r.resolves, 0 AS status, r.digest, 0 AS fetches, NULL AS fetched_us,
+                    r.fetched, 0 AS bytes, t.digest AS current, NULL AS moved, '' AS namespace, r.plugin, '' AS url,
+                    '' AS policy, '' AS sha256, r.running, {RUNS_CURRENT} AS runs_current,
+                    iif(r.refused, '', NULL) AS refused
+             FROM groups AS r
+             LEFT JOIN repositories AS q ON q.name = r.repository
+             LEFT JOIN tags AS t ON t.repository_id = q.id AND t.name = r.reference
+             ORDER BY r.repository, r.reference"
         );
         let after =
             filter.after.clone().unwrap_or(TagCursor { repository: String::new(), tag: String::new() });
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(now.as_micros())
             .bind(filter.repository.as_ref().map(RepositoryName::as_str))
             .bind(after.repository)
             .bind(after.tag)
             .bind(i64::from(filter.limit))
+            .bind(&filter.reporter)
             .fetch_all(&self.readers)
             .await?;
         rows.iter()

@@ -80,6 +80,30 @@ impl Metadata {
     }
 }
 
+impl Metadata {
+    /// Forgets what agents reported whose lease has ended at `now`.
+    pub(in super::super) async fn forget_reports(&self, now: Timestamp) -> Result<()> {
+        let is_due: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM agents WHERE lease_us > 0 AND lease_us < $1)")
+                .bind(now.as_micros())
+                .fetch_one(&self.readers)
+                .await?;
+        if !is_due {
+            return Ok(());
+        }
+        let mut tx = self.begin(Durability::Relaxed).await?;
+        for sql in [
+            "DELETE FROM reports WHERE agent_id IN (SELECT id FROM agents WHERE lease_us > 0 AND lease_us < $1)",
+            "UPDATE pulls SET is_reported = 0 WHERE is_reported = 1
+             AND agent_id IN (SELECT id FROM agents WHERE lease_us > 0 AND lease_us < $1)",
+            "UPDATE agents SET lease_us = 0, watches = 0 WHERE lease_us > 0 AND lease_us < $1",
+        ] {
+            sqlx::query(sql).bind(now.as_micros()).execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    }
+}
+
 impl PluginReport {
     fn key(&self) -> Key {
         (self.repository.clone(), self.reference.clone(), self.namespace.clone(), self.name.clone())
@@ -145,8 +169,10 @@ async fn put(
 ) -> Result<()> {
     let (repository, reference) = (plugin.repository.as_str(), plugin.reference.to_string());
     sqlx::query(
-        "INSERT INTO pulls (agent_id, repository, reference, first_us, last_us, resolves, status, fetches, bytes)
-         VALUES ($1, $2, $3, $4, $4, 0, 0, 0, 0) ON CONFLICT DO NOTHING",
+        "INSERT INTO pulls (agent_id, repository, reference, kind, is_reported, first_us, last_us, resolves, status,
+                            fetches, bytes)
+         SELECT id, $2, $3, kind, 1, $4, $4, 0, 0, 0, 0 FROM agents WHERE id = $1
+         ON CONFLICT DO UPDATE SET is_reported = 1",
     )
     .bind(agent)
     .bind(repository)
@@ -185,6 +211,16 @@ async fn delete(connection: &mut SqliteConnection, agent: i64, plugin: &PluginRe
     .bind(plugin.reference.to_string())
     .bind(&plugin.namespace)
     .bind(&plugin.name)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE pulls SET is_reported = EXISTS (SELECT 1 FROM reports AS r WHERE r.repository = pulls.repository
+                 AND r.reference = pulls.reference AND r.agent_id = pulls.agent_id)
+         WHERE agent_id = $1 AND repository = $2 AND reference = $3",
+    )
+    .bind(agent)
+    .bind(plugin.repository.as_str())
+    .bind(plugin.reference.to_string())
     .execute(connection)
     .await?;
     Ok(())

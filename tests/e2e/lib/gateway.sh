@@ -18,7 +18,7 @@ push_version() {
     # The header's name has a fixed length in the module's memory.
     name="$(printf 'x-%-5s' "$1" | tr ' ' '-')"
     sed -i "s/\"x-hello\"/\"$name\"/" "$dir/plugin.wat"
-    "$HWASM" push --quiet "$dir" "$2" >/dev/null
+    "$HWASM" push --quiet --yes "$dir" "$2" >/dev/null
 }
 
 # wasmplugin NAME REFERENCE VALUE [LINE...]: put in place in one step, as an editor does. The LINEs go into its `spec`.

@@ -4,7 +4,7 @@ use http::Uri;
 use serde_json::json;
 
 use super::cursor;
-use crate::fleet::{Fleet, TagCursor, TagFilter};
+use crate::fleet::{Fleet, TagCursor, TagQuery};
 use crate::server::page::{Query, linked};
 use crate::server::problem::Problem;
 
@@ -20,7 +20,7 @@ pub(super) async fn list(fleet: &Fleet, uri: &Uri) -> Result<Response, Problem> 
     let query = Query::of(uri);
     let after: Option<(String, String)> = cursor::read(&query)?;
     let limit = if query.get("n").is_some() { query.page(PAGE_LIMIT)?.limit } else { PAGE };
-    let filter = TagFilter {
+    let filter = TagQuery {
         repository: query.get("repository").map(str::parse).transpose()?,
         after: after.map(|(repository, tag)| TagCursor { repository, tag }),
         limit,
