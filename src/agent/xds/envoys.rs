@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -17,6 +18,8 @@ pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 #[derive(Clone)]
 pub struct Envoys {
     known: Arc<Mutex<BTreeMap<String, Record>>>,
+    /// Whether any Envoy ever refused anything: as long as none did, nobody needs to look.
+    has_refused: Arc<AtomicBool>,
     limits: Arc<Limits>,
     clock: Clock,
 }
@@ -56,7 +59,7 @@ pub(super) struct Newcomer<'a> {
 impl Envoys {
     /// None yet. What is remembered is bounded by `limits`.
     pub fn new(limits: &Limits, clock: Clock) -> Self {
-        Self { known: Arc::default(), limits: Arc::new(limits.clone()), clock }
+        Self { known: Arc::default(), has_refused: Arc::default(), limits: Arc::new(limits.clone()), clock }
     }
 
     /// All of them, by node id.
@@ -69,6 +72,9 @@ impl Envoys {
 
     /// What connected Envoys refuse, in a sentence for each resource.
     pub(in crate::agent) fn refusals(&self) -> BTreeMap<Arc<str>, String> {
+        if !self.has_refused.load(Ordering::Relaxed) {
+            return BTreeMap::new();
+        }
         let mut refusals: BTreeMap<Arc<str>, (usize, String)> = BTreeMap::new();
         let known = self.lock();
         for (name, held) in
@@ -158,6 +164,7 @@ impl Presence {
     pub(super) fn rejected(&self, name: &Arc<str>, version: &Arc<str>, reason: &str) {
         let reason = cut(reason, self.envoys.limits.reason_bytes);
         tracing::warn!(envoy = ?self.node_id, resource = %name, %version, ?reason, "an Envoy refused a plugin");
+        self.envoys.has_refused.store(true, Ordering::Relaxed);
         self.change(name, |status, now| {
             status.rejected = Some(Box::new(Rejection {
                 version: Arc::clone(version),
