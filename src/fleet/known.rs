@@ -24,13 +24,13 @@ pub struct TrackedPlugin {
     pub repository: Option<RepositoryName>,
     /// The tag or digest that an agent asks for there.
     pub reference: Option<String>,
-    /// `imagePullPolicy`; empty where it is left open.
+    /// `imagePullPolicy`; `UNSPECIFIED_POLICY` where it is left open.
     pub image_pull_policy: String,
     /// What agents make of it.
     pub policy: Option<EffectivePolicy>,
-    /// `sha256`.
+    /// `sha256`; empty where it is left open.
     pub sha256: String,
-    /// `phase`.
+    /// `phase`; `UNSPECIFIED_PHASE` where it is left open.
     pub phase: String,
     /// `priority`.
     pub priority: Option<i32>,

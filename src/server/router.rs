@@ -66,12 +66,10 @@ impl HttpService {
         if path == "/v2" || path.starts_with("/v2/") {
             return v2::answer(&self.registry, (&self.fleet, &self.ledger), request).await;
         }
-        if api::webhooks::owns(path) {
-            return named("webhooks", api::webhooks::answer(&self.webhooks, &request.into_parts().0).await);
-        }
         if path.starts_with("/api/") {
-            let Self { registry, fleet, installation, closing, .. } = &self;
-            return api::answer(api::Api { registry, fleet, installation, closing }, request).await;
+            let Self { registry, fleet, webhooks, installation, closing, .. } = &self;
+            let api = api::Api { registry, fleet, webhooks, installation, closing };
+            return api::answer(api, request).await;
         }
         if path.starts_with("/plugins/") {
             return plugins::answer(&self.registry, &self.ledger, &request.into_parts().0).await;

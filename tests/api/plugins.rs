@@ -265,6 +265,7 @@ async fn the_history_of_a_tag_is_told_newest_first() {
     assert!(history.iter().all(|change| change["changedBy"] == "anonymous"), "{told}");
     assert!(history.iter().all(|change| change["changed"].as_str().unwrap().ends_with('Z')), "{told}");
     assert_eq!(server.json(&format!("{path}?n=1")).await["history"].as_array().unwrap().len(), 1);
+    assert_eq!(server.json("/api/v1/repositories/team%2Fa/tags/%761/history").await, told);
 }
 
 #[tokio::test]
@@ -278,6 +279,7 @@ async fn the_history_of_what_never_was_is_refused() {
         ("/api/v1/repositories/a/tags/-/history", 400, "TAG_INVALID", "tag `-`"),
         ("/api/v1/repositories/a/tags/v1/history?n=x", 400, "PAGINATION_NUMBER_INVALID", "not a number"),
         ("/api/v1/repositories/a/tags/v1", 404, "UNSUPPORTED", "/history"),
+        ("/api/v1/repositories/%ff/tags/v1/history", 404, "UNSUPPORTED", "/history"),
         ("/api/v1/", 404, "UNSUPPORTED", "/history"),
     ];
     for (path, status, code, message) in cases {

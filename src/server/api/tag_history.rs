@@ -2,6 +2,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Method, Uri};
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use crate::oci::{ErrorCode, RepositoryName, Tag};
@@ -49,6 +50,7 @@ fn parse(path: &str) -> Result<(RepositoryName, Tag), Problem> {
         let message = "the path is not /api/v1/repositories/<name>/tags/<tag>/history";
         Problem::not_found(ErrorCode::Unsupported, message)
     };
+    let path = percent_decode_str(path).decode_utf8().map_err(|_| nothing())?;
     let rest = path.strip_prefix("/api/v1/repositories/").and_then(|rest| rest.strip_suffix("/history"));
     let (rest, tag) = rest.and_then(|rest| rest.rsplit_once('/')).ok_or_else(nothing)?;
     let name = rest.strip_suffix("/tags").ok_or_else(nothing)?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::oci::ErrorCode;
 use crate::server::page::{Query, excerpt, next_link};
 use crate::server::problem::Problem;
+use crate::server::router::named;
 use crate::webhook::{DeadLetter, Error, Undelivered, Webhooks};
 
 const PATH: &str = "/api/v1/webhooks";
@@ -29,7 +30,11 @@ enum Resource<'a> {
 ///   "lastError", "time"}]}`, oldest first; `event` is null where `lost` events were kept no more
 /// - POST `/api/v1/webhooks/<name>/dead-letters/<id>/retry`: `{"outcome": "delivered"}`, or `"failed"` with `lastError`
 /// - DELETE `/api/v1/webhooks/<name>/dead-letters/<id>`: 204
-pub(in crate::server) async fn answer(webhooks: &Webhooks, request: &Parts) -> Result<Response, Problem> {
+pub(super) async fn answer(webhooks: &Webhooks, request: &Parts) -> Result<Response, Problem> {
+    named("webhooks", act(webhooks, request).await)
+}
+
+async fn act(webhooks: &Webhooks, request: &Parts) -> Result<Response, Problem> {
     let resource = Resource::parse(request.uri.path())?;
     let allowed = resource.method();
     if request.method.as_str() != allowed {
@@ -44,7 +49,7 @@ pub(in crate::server) async fn answer(webhooks: &Webhooks, request: &Parts) -> R
 }
 
 /// Whether a path is this endpoint's.
-pub(in crate::server) fn owns(path: &str) -> bool {
+pub(super) fn owns(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

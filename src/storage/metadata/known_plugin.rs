@@ -8,7 +8,7 @@ use super::{Durability, Metadata, parse};
 use crate::oci::{Reference, RepositoryName};
 use crate::storage::{Result, Timestamp};
 
-/// A `WasmPlugin` that the registry was told of. Its fields are as written, and empty where they are left open.
+/// A `WasmPlugin` that the registry was told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownPlugin {
     /// Who told.
@@ -21,11 +21,11 @@ pub struct KnownPlugin {
     pub url: String,
     /// Where in this registry the URL leads, if anywhere.
     pub place: Option<(RepositoryName, Reference)>,
-    /// `imagePullPolicy`.
+    /// `imagePullPolicy`; `UNSPECIFIED_POLICY` where it is left open.
     pub policy: String,
-    /// `sha256`.
+    /// `sha256`; empty where it is left open.
     pub sha256: String,
-    /// `phase`.
+    /// `phase`; `UNSPECIFIED_PHASE` where it is left open.
     pub phase: String,
     /// `priority`.
     pub priority: Option<i32>,

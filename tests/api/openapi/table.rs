@@ -7,6 +7,7 @@ use crate::harness::Server;
 use crate::wasmplugins::{CHAIN, CONVERT, LINT, MATCH};
 
 const HISTORY: &str = "/api/v1/repositories/plugins/a/tags";
+const WEBHOOKS: &str = "/api/v1/webhooks";
 const FILES: &str = "/plugins/a/1.0.0";
 const PUT: &str = "/api/v1/wasmplugins/higress-system";
 const NEW: &str = "/api/v1/wasmplugins/new";
@@ -87,7 +88,7 @@ impl Ask {
 
 /// Requests to every operation, in an order in which they do not spoil each other.
 pub(super) fn requests(world: &World) -> Vec<Ask> {
-    [about(), events(), fleet(world), plugins(), verbs(), decisions(), new(), content()]
+    [about(), events(), fleet(world), webhooks(), plugins(), verbs(), decisions(), new(), content()]
         .into_iter()
         .flatten()
         .collect()
@@ -171,6 +172,40 @@ fn fleet(world: &World) -> Vec<Ask> {
         Ask::to("reportStatus", status)
             .body(format!(r#"{{"leaseSecs":1,"plugins":[{too_many}]}}"#))
             .status(413),
+    ]
+}
+
+fn webhooks() -> Vec<Ask> {
+    let letters = format!("{WEBHOOKS}/ci/dead-letters");
+    let list = |query: &str| Ask::to("listDeadLetters", format!("{letters}{query}"));
+    let retry = |id: u64| Ask::to("retryDeadLetter", format!("{letters}/{id}/retry"));
+    let delete = |id: u64| Ask::to("deleteDeadLetter", format!("{letters}/{id}"));
+    vec![
+        Ask::to("listWebhooks", WEBHOOKS).shows(&[
+            "/webhooks/*/types",
+            "/webhooks/*/repositories",
+            "/webhooks/*/cursor",
+            "/webhooks/*/pending",
+            "/webhooks/*/nextAttempt",
+            "/webhooks/*/lastDelivered",
+            "/webhooks/*/lastError",
+            "/webhooks/*/deadLetters",
+        ]),
+        Ask::to("listWebhooks", WEBHOOKS).of_poor(),
+        list("").shows(&["/deadLetters/*/event/tag", "/deadLetters/*/lost", "/deadLetters/*/attempts"]),
+        list("?n=1&after=1").has("link").shows(&["/deadLetters/0/lastError"]),
+        list("?after=1000"),
+        list("?n=x").status(400),
+        list("?after=x").status(400),
+        list("").of_poor().status(404),
+        retry(1).shows(&["/outcome"]),
+        retry(1).status(404),
+        retry(2).shows(&["/lastError"]),
+        retry(1000).status(409),
+        retry(2).of_poor().status(404),
+        delete(2).status(204),
+        delete(2).status(404),
+        delete(1000).of_poor().status(404),
     ]
 }
 
@@ -338,6 +373,7 @@ fn content() -> Vec<Ask> {
     vec![
         Ask::to("getTagHistory", format!("{HISTORY}/v1/history?n=5")).shows(&["/history/*/digest"]),
         Ask::to("getTagHistory", format!("{HISTORY}/gone/history")).shows(&["/history/*/changedBy"]),
+        Ask::to("getTagHistory", "/api/v1/repositories/plugins%2Fa/tags/v1/history").shows(&["/history"]),
         Ask::to("getTagHistory", format!("{HISTORY}/nowhere/history")).status(404),
         Ask::to("getTagHistory", format!("{HISTORY}/v1/history?n=x")).status(400),
         module(&file),

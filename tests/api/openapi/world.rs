@@ -1,8 +1,12 @@
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
 use reqwest::{Method, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Image, Server, Setup, eventually, module, packed_with_spec, temporary_dir};
+use crate::harness::{Image, Server, Setup, eventually, module, packed_with_spec, run_sql, temporary_dir};
+use crate::webhooks::{Answer, Receiver, entry_with};
 
 const CONTROLLED: &str = include_str!("../../../src/gateway/convert/testdata/custom-response.yaml");
 const SPEC: &str = "\
@@ -18,9 +22,17 @@ spec:
         keys: {type: array, items: {type: string}, default: [x-api-key]}
 ";
 
+/// A dead letter of events that are kept no more; it comes after those of events.
+const LOST: &str = "\
+INSERT INTO dead_letters (id, webhook, died_us, attempts, error, lost, event_id)
+VALUES (1000, 'ci', 0, 0, '7 events were kept no more when it was their turn', 7, 7)";
+
 /// Servers that have something to tell of everything, and of nothing.
 pub(super) struct World {
     /// Images, tags that moved and went, agents that pulled and reported, a plugin that it was told of, and a directory.
+    ///
+    /// The first dead letters of its webhook `ci` are a manifest, which is taken when it comes again, and a tag, which never
+    /// is; 1000 is of lost events. Its webhook `away` waits.
     pub(super) rich: Server,
     /// Keeps nothing of agents and plugins.
     pub(super) poor: Server,
@@ -29,6 +41,7 @@ pub(super) struct World {
     /// What it names.
     pub(super) new: Image,
     _directory: TempDir,
+    _receiver: Receiver,
 }
 
 impl World {
@@ -36,12 +49,23 @@ impl World {
         let directory = temporary_dir();
         std::fs::write(directory.path().join("a.yaml"), CONTROLLED).expect("a temporary file can be written");
         let wasmplugins = Some(directory.path().to_owned());
-        let rich = Setup::new().gateway(|gateway| gateway.wasmplugins = wasmplugins).start().await;
+        let receiver = receiver().await;
+        let rich = Setup::new()
+            .gateway(|gateway| gateway.wasmplugins = wasmplugins)
+            .webhook(entry_with("ci", receiver.address, &json!({ "max_attempts": 1 })))
+            .webhook(entry_with(
+                "away",
+                Receiver::nowhere().await,
+                &json!({ "first_pause": "1h", "longest_pause": "1h" }),
+            ))
+            .start()
+            .await;
         let poor = Setup::new().fleet(|fleet| (fleet.enabled, fleet.max_plugins) = (false, 0)).start().await;
         let [old, new] = [1, 2].map(|seed| packed_with_spec(&module(seed), SPEC));
-        let world = Self { rich, poor, old, new, _directory: directory };
+        let world = Self { rich, poor, old, new, _directory: directory, _receiver: receiver };
         world.move_tags().await;
         world.report().await;
+        world.tell().await;
         world
     }
 
@@ -96,6 +120,16 @@ impl World {
         assert_eq!(self.rich.put("/api/v1/wasmplugins/higress-system/a", plugin).await.status(), 200);
     }
 
+    /// Both webhooks have done what they can.
+    async fn tell(&self) {
+        let have_told = async || {
+            let list = self.rich.json("/api/v1/webhooks").await;
+            list["webhooks"][0]["pending"] == 0 && list["webhooks"][1]["nextAttempt"].is_string()
+        };
+        eventually("the webhooks have told of everything", have_told).await;
+        run_sql(self.rich.data_dir(), LOST).await;
+    }
+
     /// What an agent says that runs one plugin, refuses the next, and has the third from elsewhere.
     pub(super) fn status_report(&self) -> Value {
         let (url, wanted) = ("oci://reg.io/plugins/a:v1", &self.new.digest);
@@ -107,6 +141,21 @@ impl World {
             { "name": "c", "url": "file:///opt/c.wasm" },
         ]})
     }
+}
+
+/// One that takes no manifest at first, no tag that moves, and everything else.
+async fn receiver() -> Receiver {
+    let manifests = Mutex::new(HashSet::new());
+    Receiver::answering(move |delivery| {
+        let is_refused = match delivery.event["data"]["type"].as_str() {
+            Some("manifest-pushed") => {
+                manifests.lock().unwrap_or_else(PoisonError::into_inner).insert(delivery.id())
+            }
+            kind => kind == Some("tag-moved"),
+        };
+        Answer::Status(if is_refused { 500 } else { 200 })
+    })
+    .await
 }
 
 /// A resource in Higress's form.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::{Image, Refusal, Server, Setup, eventually, run_sql};
-use receiver::{Answer, Receiver, SECRET};
+use receiver::SECRET;
+pub(crate) use receiver::{Answer, Receiver};
 
 const WEBHOOKS: &str = "/api/v1/webhooks";
 
@@ -27,7 +28,7 @@ fn entry(name: &str, address: SocketAddr) -> Value {
 }
 
 /// The same, changed.
-fn entry_with(name: &str, address: SocketAddr, change: &Value) -> Value {
+pub(crate) fn entry_with(name: &str, address: SocketAddr, change: &Value) -> Value {
     let mut entry = entry(name, address);
     let changes = change.as_object().expect("an object").clone();
     entry.as_object_mut().expect("an object").extend(changes);
