@@ -6,6 +6,8 @@ use crate::oci::Reference;
 use crate::plugin::EffectivePolicy;
 use crate::storage::{PullRow, Timestamp};
 
+use super::ClientKind;
+
 /// The pull policy that an agent's requests look like. It is never certain: a registry sees requests, not resources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,6 +63,12 @@ impl PolicyGuess<'_> {
             let times = if again == 1 { "once".to_owned() } else { format!("{again} times") };
             let evidence = format!("it asked {times} what the tag names without fetching it again");
             return InferredPolicy { policy: Some(EffectivePolicy::Always), confidence, evidence };
+        }
+        if row.fetches > 1 && ClientKind::named(&row.kind) == ClientKind::PluginFile {
+            // Of a file there is nothing to resolve: `Always` reads it again for each version of the resource.
+            let evidence = format!("it fetched the file {} times", row.fetches);
+            let policy = Some(EffectivePolicy::Always);
+            return InferredPolicy { policy, confidence: Confidence::Low, evidence };
         }
         if row.fetches > 1 {
             let evidence = format!(
@@ -160,6 +168,8 @@ mod tests {
                 "{reference} {resolves} {fetches}"
             );
         }
+        let file = PullRow { kind: "plugin-file".to_owned(), ..row("v1", 2, 2) };
+        assert_eq!(guess(&file), (always, Confidence::Low));
     }
 
     #[test]
