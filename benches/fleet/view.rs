@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 const VIEWS: [(&str, &str); 6] = [
-    ("how far each tag is, first 100 tags", "/api/v1/fleet/tags"),
+    ("how far each tag is, first page of 50 tags", "/api/v1/fleet/tags"),
     ("how far each tag is, all 500 tags", "/api/v1/fleet/tags?n=1000"),
     ("agents, first 100 rows", "/api/v1/fleet?n=100"),
     ("agents, first 1,000 rows", "/api/v1/fleet?n=1000"),

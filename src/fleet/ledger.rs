@@ -1,3 +1,4 @@
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +25,7 @@ pub struct LedgerCounts {
 }
 
 /// A read that was answered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
     /// Who read.
     pub reader: Reader,
@@ -32,6 +33,21 @@ pub struct Noted {
     pub repository: RepositoryName,
     /// What.
     pub read: PullRead,
+}
+
+/// Everything that a client chooses. What it is answered with takes few values beside that, and the hash is worked out for
+/// every read.
+impl Hash for Noted {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Reader { node, address, user_agent } = &self.reader;
+        (node, address, user_agent, &self.repository).hash(state);
+        match &self.read {
+            PullRead::Manifest { reference, .. } | PullRead::Module { reference, .. } => {
+                reference.hash(state)
+            }
+            PullRead::Layer { digest, .. } => digest.hash(state),
+        }
+    }
 }
 
 impl Ledger {

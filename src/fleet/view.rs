@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -18,7 +19,7 @@ const KNOWN_PLUGINS: u32 = 10_000;
 #[derive(Clone)]
 pub struct Fleet {
     pub(super) store: Store,
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) figures: FiguresCache,
 }
 
@@ -79,7 +80,7 @@ pub struct FleetRow {
 impl Fleet {
     /// The fleet that pulls from `store`.
     pub fn new(store: Store, config: Config) -> Self {
-        Self { store, config, figures: FiguresCache::default() }
+        Self { store, config: Arc::new(config), figures: FiguresCache::default() }
     }
 
     /// A ledger of who reads, and who writes it.

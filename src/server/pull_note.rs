@@ -55,7 +55,9 @@ impl PullNote {
     fn new(head: &Parts, repository: &RepositoryName, what: What) -> Self {
         let peer = head.extensions.get::<Connection>().and_then(|connection| connection.peer);
         let kept = |name: &HeaderName, length: usize| {
-            Some(text(&head.headers, name)?.chars().take(length).collect::<String>())
+            // Printable ASCII, so that any byte is where a character ends.
+            let text = text(&head.headers, name)?;
+            Some(text[..text.len().min(length)].to_owned())
         };
         let reader = Reader {
             node: kept(&NODE_ID, AgentName::NODE_LENGTH).filter(|node| !node.is_empty()),

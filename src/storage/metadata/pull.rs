@@ -28,7 +28,7 @@ pub struct PullRecord {
 }
 
 /// What was read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PullRead {
     /// A manifest was asked for.
     Manifest {

@@ -11,7 +11,7 @@ use crate::server::problem::Problem;
 /// Most tags of one page.
 const PAGE_LIMIT: u32 = 1000;
 /// Tags of one page where nobody asks for more.
-const PAGE: u32 = 100;
+const PAGE: u32 = 50;
 
 /// GET `/api/v1/fleet/tags?repository=<name>&n=<limit>&after=<place>`: how far the agents of each tag are
 ///
