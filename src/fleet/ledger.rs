@@ -43,7 +43,7 @@ impl Hash for Noted {
         (node, address, user_agent, &self.repository).hash(state);
         match &self.read {
             PullRead::Manifest { reference, .. } | PullRead::Module { reference, .. } => {
-                reference.hash(state)
+                reference.hash(state);
             }
             PullRead::Layer { digest, .. } => digest.hash(state),
         }
