@@ -9,7 +9,8 @@ pub(super) struct ServerFlags {
     /// Address and port, instead of `server.listen`; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     listen: Option<SocketAddr>,
-    /// Directory of `WasmPlugin`s to show at /debug/configz, instead of `gateway.wasmplugins`
+    /// Directory of `WasmPlugin`s to show at /debug/configz, and that the fleet is to know of, instead of
+    /// `gateway.wasmplugins`
     #[arg(long, value_name = "DIR")]
     wasmplugins: Option<PathBuf>,
     #[command(flatten)]
