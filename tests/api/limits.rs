@@ -147,6 +147,8 @@ async fn running_uploads_beyond_the_limit_are_asked_to_come_back() {
     let mut slow = Wire::connect(server.address).await;
     slow.send(format!("PATCH {first} HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\ncon")).await;
     let path = format!("/v2/b/blobs/uploads/?digest={}", digest_of(b"content"));
+    // A push that is there first would take its place.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     // Until the slow one has begun, there is room.
     let mut response = server.post(&path, "content").await;
     for _ in 0..200 {
