@@ -36,7 +36,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fault = self.fault()
         if fault[0] == "login":
             fault = ["pass"] if self.says(fault[1]) else ["denied"]
-        print(f"{time.monotonic():.2f}", fault[0], self.command, self.path, self.headers.get("Range", "-"), flush=True)
+        self.note(fault[0])
         if fault[0] == "status":
             self.refuse(*fault[1:])
             return
@@ -48,6 +48,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.forward(cut=fault[0] == "cut")
 
     do_HEAD = do_GET
+
+    def note(self, fault):
+        asked = f"{self.command} {self.path} {self.headers.get('Range', '-')}"
+        # In one piece: others write too.
+        sys.stdout.write(f"{time.monotonic():.2f} {fault} {asked}\n")
+        sys.stdout.flush()
 
     def says(self, login):
         return self.headers.get("Authorization") == "Basic " + base64.b64encode(login.encode()).decode()
