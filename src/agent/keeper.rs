@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,17 +7,19 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt as _;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
+use super::doubts::Doubts;
 use super::tended::{DuePull, Now, Served};
 use super::tending::Tending;
 use super::{
-    Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Live, Moved, OnFailedPull,
-    PluginStatus, Publisher, PullSecret, PullSecretError, Pulled, ReportedPlugin, Resource, ResourceState,
-    Watched, WatchedDirectory,
+    Desired, EnvoyStatus, Envoys, FailedPull, FileFault, Installation, Modules, Moved, OnFailedPull,
+    PluginStatus, Publisher, PullAction, Pulled, ReportedPlugin, Resource, ResourceState, Watched,
+    WatchedDirectory,
 };
 use crate::gateway::{ExcludedReport, Line};
+use crate::oci::Digest;
 use crate::plugin::FailStrategy;
 use crate::policy::Pull;
 
@@ -39,6 +41,7 @@ pub struct Keeper {
     /// What is to be watched for that.
     watched: watch::Sender<Vec<Watched>>,
     tending: Tending,
+    doubts: Doubts,
     excluded: Vec<ExcludedReport>,
     status: watch::Sender<KeptStatus>,
 }
@@ -122,6 +125,7 @@ impl Keeper {
             moved,
             watched: watch::Sender::default(),
             tending: Tending::new(on_failed_pull),
+            doubts: Doubts::default(),
             excluded: Vec::new(),
             status: watch::Sender::default(),
         }
@@ -141,20 +145,12 @@ impl Keeper {
         }
     }
 
-    /// Works until `shutdown` completes. `pull` gets a plugin's module onto this machine, by its policy; pulls run side
-    /// by side, one for each plugin. `live` hears what has to stay there. What is under way at the end is dropped, and
-    /// nothing is withdrawn from the Envoys.
-    pub async fn run<F>(
-        mut self,
-        pull: impl Fn(Pull, Option<Result<PullSecret, PullSecretError>>) -> F,
-        live: impl Fn(Live),
-        shutdown: impl Future<Output = ()>,
-    ) where
-        F: Future<Output = Result<Pulled, FailedPull>> + Send + 'static,
-    {
+    /// Works until `shutdown` completes. Pulls run side by side, one for each plugin. What is under way at the end is
+    /// dropped, and nothing is withdrawn from the Envoys.
+    pub async fn run(mut self, modules: impl Modules, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let [mut looking, mut offering] = [LOOK_EVERY, OFFER_AGAIN_EVERY].map(ticks);
-        let mut pulls = JoinSet::new();
+        let (mut pulls, mut checks) = (JoinSet::new(), JoinSet::new());
         loop {
             let next_due = self.tending.next_due(now());
             tokio::select! {
@@ -162,17 +158,19 @@ impl Keeper {
                 _ = looking.tick() => self.look().await,
                 _ = offering.tick() => self.offer_again(),
                 Some(moved) = self.moved.recv() => self.tending.moved(moved, now()),
-                Some(ended) = pulls.join_next() => {
-                    if let Ok((pull, result)) = ended {
-                        self.tending.ended(&pull, result, now());
-                        self.publish();
+                Some(ended) = pulls.join_next() => self.pulled(ended),
+                () = self.envoys.refuse() => {
+                    for module in self.doubtful() {
+                        let checking = modules.is_sound(module.clone());
+                        checks.spawn(async move { (module, checking.await) });
                     }
                 }
+                Some(checked) = checks.join_next() => self.checked(checked),
                 () = until(next_due) => self.publish(),
             }
-            live(self.tending.live());
+            modules.keep(self.tending.live());
             for DuePull { pull: due, secret } in self.tending.due(now()) {
-                let pulling = pull(due.clone(), secret);
+                let pulling = modules.pull(due.clone(), secret);
                 pulls.spawn(async move { (due, unbroken(pulling).await) });
             }
             self.tell();
@@ -192,6 +190,31 @@ impl Keeper {
             self.excluded.clone_from(&desired.excluded);
             self.tending.wish(desired, now());
             self.publish();
+        }
+    }
+
+    fn pulled(&mut self, ended: Result<(Pull, Result<Pulled, FailedPull>), JoinError>) {
+        let Ok((pull, result)) = ended else { return };
+        let is_new_file = result.as_ref().is_ok_and(|pulled| pulled.action == PullAction::Fetched);
+        self.tending.ended(&pull, result, now());
+        self.publish();
+        if is_new_file {
+            // Under the same name an Envoy may have met, and refused, a damaged one.
+            self.publisher.retry(&pull.resource);
+        }
+    }
+
+    /// The modules that an Envoy refuses, if their files were not looked at just now.
+    fn doubtful(&mut self) -> BTreeSet<Digest> {
+        let refused = self.envoys.refusals();
+        let modules = refused.keys().filter_map(|name| self.tending.module(name)).cloned();
+        self.doubts.raise(modules.collect(), now().instant)
+    }
+
+    fn checked(&mut self, checked: Result<(Digest, bool), JoinError>) {
+        if let Ok((module, false)) = checked {
+            tracing::warn!(%module, "an Envoy refused a module whose file was damaged");
+            self.tending.lost(&module, now());
         }
     }
 

@@ -15,9 +15,11 @@ mod bootstrap;
 mod cache;
 mod config;
 mod desired;
+mod doubts;
 mod fetch;
 mod file_marks;
 mod keeper;
+mod modules;
 mod on_failed_pull;
 mod plugin_delivery;
 mod plugin_status;
@@ -38,6 +40,7 @@ pub use fetch::{
     Pulled, Puller, PullerOptions,
 };
 pub use keeper::{AgentStatus, Keeper, Keeping, StatusReader};
+pub use modules::Modules;
 pub use on_failed_pull::{OnFailedPull, UnknownOnFailedPull};
 pub use plugin_delivery::{PluginDelivery, ReportedPlugin};
 pub use plugin_status::{LastPull, PluginState, PluginStatus};

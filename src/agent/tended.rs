@@ -113,6 +113,11 @@ impl Tended {
         Some(Watched { pull: self.desired.pull.clone(), secret, manifest })
     }
 
+    /// The module that Envoys are told to run, if it is no local file.
+    pub(super) fn module(&self) -> Option<&Digest> {
+        self.running.as_ref()?.module.module.as_ref()
+    }
+
     pub(super) fn served(&self, on_failed_pull: OnFailedPull, now: Now) -> Option<Served<'_>> {
         let keeps = self.failures == 0 || on_failed_pull == OnFailedPull::LastGood;
         let is_slow = self.pulling.as_ref().is_some_and(|(_, since)| now.instant >= *since + PATIENCE);

@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use super::tended::{DuePull, Now, PATIENCE, Served, Tended};
 use super::{Desired, FailedPull, Live, Moved, OnFailedPull, PluginStatus, Pulled, Watched};
+use crate::oci::Digest;
 use crate::plugin::EffectivePolicy;
 use crate::policy::Pull;
 
@@ -81,6 +82,18 @@ impl Tending {
             tended.moved_meanwhile = true;
         } else {
             tended.look_again(now);
+        }
+    }
+
+    /// The module that Envoys are told to run as that resource, if it is no local file.
+    pub(super) fn module(&self, resource: &str) -> Option<&Digest> {
+        self.plugins.get(resource)?.module()
+    }
+
+    /// A module's file was damaged: who is to run it pulls it again.
+    pub(super) fn lost(&mut self, module: &Digest, now: Now) {
+        for tended in self.plugins.values_mut().filter(|tended| tended.module() == Some(module)) {
+            tended.due = Some(now.instant);
         }
     }
 

@@ -110,6 +110,14 @@ impl ModuleCache {
         self.blocking(move |cache| cache.find_file(&content, now)).await
     }
 
+    /// Whether the module's file is there and what it should be, whatever an earlier look said.
+    pub(in crate::agent) async fn check_again(self: &Arc<Self>, content: &Digest) -> bool {
+        if let Some(file) = self.state().files.get_mut(content) {
+            file.checked = Checked::NotYet;
+        }
+        self.find(content, SystemTime::now()).await.is_some()
+    }
+
     /// Makes room for a module, puts it into the cache, and remembers it under `key`, as `pull` named it.
     pub(in crate::agent) async fn admit(
         self: &Arc<Self>,

@@ -233,6 +233,22 @@ async fn the_index_does_not_grow_without_bound() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_doubted_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = ModuleCache::open(dir.path(), limits()).unwrap();
+    let content = put(&cache, "a", 100, at(0)).await.unwrap();
+    assert!(cache.check_again(&content).await);
+    let path = cache.find(&content, at(1)).await.unwrap();
+    fs::write(&path, [7; 100]).unwrap();
+    assert!(cache.find(&content, at(2)).await.is_some(), "without a doubt its length is enough");
+    assert!(!cache.check_again(&content).await);
+    assert_eq!((knows(&cache, "a"), path.exists()), (false, false));
+    assert!(!cache.check_again(&content).await, "it is not there");
+    assert_eq!(put(&cache, "a", 100, at(3)).await.unwrap(), content);
+    assert!(cache.check_again(&content).await);
+}
+
+#[tokio::test]
 async fn one_who_admits_what_another_admitted_needs_no_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let cache = ModuleCache::open(dir.path(), limits()).unwrap();

@@ -21,7 +21,7 @@ use super::{FetchResult, PullAction, PullError, PullMetrics, PullSecret, Pulled,
 
 /// Pulls modules into a [`ModuleCache`].
 pub struct Puller {
-    pub(super) cache: Arc<ModuleCache>,
+    pub(in crate::agent) cache: Arc<ModuleCache>,
     pub(super) endpoints: Endpoints,
     downloads: Arc<Downloads>,
     metrics: Arc<PullMetrics>,

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::agent::{Limits, PluginDelivery, PluginState, PullAction};
+use crate::agent::{Limits, Live, PluginDelivery, PluginState, PullAction, PullSecret, PullSecretError};
 use crate::gateway::GatewaySettings;
 use crate::policy::Reason;
 
@@ -35,12 +35,8 @@ impl Play {
         });
         let (status, watched, stop) = (keeper.status(), keeper.watched(), CancellationToken::new());
         let pulled = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&pulled);
-        let pull = move |pull: Pull, _| {
-            log.lock().unwrap().push(pull.url.to_string());
-            answer(pull.url.as_str().to_owned())
-        };
-        let running = tokio::spawn(keeper.run(pull, |_| {}, stop.clone().cancelled_owned()));
+        let played = Played { pulled: Arc::clone(&pulled) };
+        let running = tokio::spawn(keeper.run(played, stop.clone().cancelled_owned()));
         Self { directory, status, tell, watched, pulled, stop, running }
     }
 
@@ -69,6 +65,28 @@ impl Play {
         self.stop.cancel();
         self.running.await.unwrap();
     }
+}
+
+/// Modules that are not there.
+struct Played {
+    pulled: Arc<Mutex<Vec<String>>>,
+}
+
+impl Modules for Played {
+    fn pull(
+        &self,
+        pull: Pull,
+        _: Option<Result<PullSecret, PullSecretError>>,
+    ) -> impl Future<Output = Result<Pulled, FailedPull>> + Send + 'static {
+        self.pulled.lock().unwrap().push(pull.url.to_string());
+        answer(pull.url.as_str().to_owned())
+    }
+
+    fn is_sound(&self, _: Digest) -> impl Future<Output = bool> + Send + 'static {
+        std::future::ready(true)
+    }
+
+    fn keep(&self, _: Live) {}
 }
 
 /// What the played registry has: everything but what is called `absent`, and what panics.

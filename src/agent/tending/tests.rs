@@ -242,6 +242,23 @@ fn a_tag_that_moves_while_its_pull_fails_is_tried_at_once() {
 }
 
 #[test]
+fn a_module_whose_file_is_damaged_is_pulled_again_under_any_policy() {
+    let [one, two] = [b"1", b"2"].map(|content| Digest::sha256(content));
+    for spec in [V1, "{url: 'oci://r.io/a:1'}"] {
+        let mut play = Play::new(spec);
+        play.tending.lost(&one, play.now);
+        let first = play.due().unwrap();
+        play.end(&first, module("/one").map(|pulled| Pulled { module: Some(one.clone()), ..pulled }));
+        assert_eq!(play.tending.module(NAME), Some(&one));
+        play.tending.lost(&two, play.now);
+        assert_eq!(play.due(), None, "another's file is no matter");
+        play.tending.lost(&one, play.now);
+        assert_eq!(play.due(), Some(first), "no new version: what a tag names now is not asked for");
+        assert_eq!((play.served().as_str(), play.due()), ("/one", None));
+    }
+}
+
+#[test]
 fn a_first_pull_that_takes_long_holds_up_no_listener() {
     for (strategy, expected) in [("FAIL_OPEN", "FAIL_OPEN"), ("FAIL_CLOSE", "FAIL_CLOSE")] {
         let mut play = Play::new(&format!("{{url: 'oci://r.io/a:1', failStrategy: {strategy}}}"));

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use tokio::sync::Notify;
+
 use super::envoy_status::{
     EnvoyStatus, Rejection, ResourceState, ResourceStatus, Service, Transition, Variant,
 };
@@ -20,6 +22,8 @@ pub struct Envoys {
     known: Arc<Mutex<BTreeMap<String, Record>>>,
     /// Whether any Envoy ever refused anything: as long as none did, nobody needs to look.
     has_refused: Arc<AtomicBool>,
+    /// Told of each refusal.
+    refusal: Arc<Notify>,
     limits: Arc<Limits>,
     clock: Clock,
 }
@@ -59,7 +63,13 @@ pub(super) struct Newcomer<'a> {
 impl Envoys {
     /// None yet. What is remembered is bounded by `limits`.
     pub fn new(limits: &Limits, clock: Clock) -> Self {
-        Self { known: Arc::default(), has_refused: Arc::default(), limits: Arc::new(limits.clone()), clock }
+        Self {
+            known: Arc::default(),
+            has_refused: Arc::default(),
+            refusal: Arc::default(),
+            limits: Arc::new(limits.clone()),
+            clock,
+        }
     }
 
     /// All of them, by node id.
@@ -95,6 +105,11 @@ impl Envoys {
             format!("{envoys}: {reason}")
         };
         refusals.into_iter().map(|(name, refusal)| (name, sentence(refusal))).collect()
+    }
+
+    /// Completes once an Envoy has refused something since the last time. For one listener.
+    pub(in crate::agent) async fn refuse(&self) {
+        self.refusal.notified().await;
     }
 
     /// How many are connected.
@@ -178,6 +193,7 @@ impl Presence {
             let before = held.refused.take().filter(|(refused, _)| *refused == content);
             held.refused = Some((content, before.map_or(0, |(_, times)| times).saturating_add(1)));
         }
+        self.envoys.refusal.notify_one();
     }
 
     /// The Envoy says that it has nothing of that name: whatever it ran, ran before it was started anew.

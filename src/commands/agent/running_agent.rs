@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{
-    Config, Envoys, Installation, Keeper, Keeping, Limits, Live, ModuleCache, Publisher, Puller, Reporter,
+    Config, Envoys, Installation, Keeper, Keeping, Limits, ModuleCache, Publisher, Puller, Reporter,
     TagWatcher, WatchedDirectory, XdsServer,
 };
 use crate::client::Credentials;
@@ -98,13 +98,6 @@ impl RunningAgent {
     pub(in crate::commands) async fn run(self, stop: CancellationToken) {
         let Self { keeper, watcher, reporter, xds, status, cache, puller, purge_interval } = self;
         let pages = AgentPages { status: keeper.status(), metrics: Arc::clone(puller.metrics()) };
-        let pulling = Arc::clone(&puller);
-        let pull = move |pull, secret| {
-            let puller = Arc::clone(&pulling);
-            async move { puller.pull_or_last_good(&pull, secret).await }
-        };
-        let in_use = Arc::clone(&cache);
-        let live = move |live: Live| in_use.set_live(live);
         let watching = async {
             if let Some(watcher) = watcher {
                 watcher.run(stop.clone().cancelled_owned()).await;
@@ -117,7 +110,7 @@ impl RunningAgent {
         };
         let (xds_server, listener) = xds;
         tokio::join!(
-            keeper.run(pull, live, stop.clone().cancelled_owned()),
+            keeper.run(Arc::clone(&puller), stop.clone().cancelled_owned()),
             watching,
             reporting,
             xds_server.serve(listener, stop.clone().cancelled_owned()),
