@@ -1,10 +1,9 @@
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pending_reads::PendingReads;
-use super::{Config, LedgerWriter, PullFigures, PullRead, Reader};
-use crate::oci::RepositoryName;
+use super::{Config, LedgerWriter, Noted, PullFigures};
 use crate::storage::{PullRecord, Store, Timestamp};
 
 /// Takes note of reads. Cheap to clone; the clones share the reads that wait to be written down.
@@ -24,32 +23,6 @@ pub struct LedgerCounts {
     pulls: Mutex<PullFigures>,
 }
 
-/// A read that was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Noted {
-    /// Who read.
-    pub reader: Reader,
-    /// Where.
-    pub repository: RepositoryName,
-    /// What.
-    pub read: PullRead,
-}
-
-/// Everything that a client chooses. What it is answered with takes few values beside that, and the hash is worked out for
-/// every read.
-impl Hash for Noted {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Reader { node, address, user_agent } = &self.reader;
-        (node, address, user_agent, &self.repository).hash(state);
-        match &self.read {
-            PullRead::Manifest { reference, .. } | PullRead::Module { reference, .. } => {
-                reference.hash(state);
-            }
-            PullRead::Layer { digest, .. } => digest.hash(state),
-        }
-    }
-}
-
 impl Ledger {
     /// A ledger over `store`, and who writes it.
     pub fn new(store: Store, config: &Config) -> (Self, LedgerWriter) {
@@ -60,7 +33,7 @@ impl Ledger {
     }
 
     /// Notes a read that has just been answered.
-    pub fn note(&self, noted: Noted) {
+    pub fn note(&self, noted: impl Hash + Into<Noted>) {
         let Some(pending) = &self.pending else { return };
         if !pending.add(noted, Timestamp::now()) {
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);

@@ -8,8 +8,13 @@ use super::pending_reads::PendingReads;
 use super::{Config, LedgerCounts};
 use crate::storage::{Store, Timestamp};
 
-/// How long a read may wait before it is written down.
+/// How long a read waits before it is written down.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// So many times as long as a batch took the next one waits, where that is longer: what is read together is written together,
+/// and writing costs the readers no more than a fiftieth of the time.
+const REST: u32 = 50;
+/// The longest that a read waits.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 /// How many different reads are written at once at most.
 const BATCH: usize = 2048;
 /// How often what is too old or too much is removed.
@@ -57,7 +62,9 @@ impl LedgerWriter {
                 _ = trimming.tick() => self.trim().await,
                 _ = forgetting.tick() => self.forget().await,
             }
+            let began = Instant::now();
             self.write().await;
+            writing.reset_after(rest(began.elapsed()));
         }
         self.write().await;
     }
@@ -100,6 +107,11 @@ impl SteadyClock {
     }
 }
 
+/// The pause after a batch that took so long.
+fn rest(took: Duration) -> Duration {
+    took.saturating_mul(REST).clamp(WRITE_EVERY, LONGEST_REST)
+}
+
 fn ticks(every: Duration) -> tokio::time::Interval {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -109,6 +121,13 @@ fn ticks(every: Duration) -> tokio::time::Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_that_takes_long_is_followed_by_a_rest() {
+        for (took, expected) in [(0, 1_000), (20, 1_000), (40, 2_000), (100, 5_000), (60_000, 5_000)] {
+            assert_eq!(rest(Duration::from_millis(took)), Duration::from_millis(expected), "{took}");
+        }
+    }
 
     #[test]
     fn a_clock_that_jumps_forward_makes_nobody_old() {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -9,16 +10,26 @@ use crate::storage::{PullRecord, Timestamp};
 /// Reads that wait to be written down. Those that are alike are counted together: whoever asks a thousand times takes the
 /// place of one.
 pub(super) struct PendingReads {
-    reads: Mutex<HashMap<Noted, Pending>>,
+    reads: Mutex<Reads>,
     most: usize,
+    /// Reads are alike whose hash is the same. It has 64 bits and a secret key: of the 16,384 reads that there may be two
+    /// meet in less than one of 10^11 batches, and nobody can bring that about.
+    hash: RandomState,
     /// Told when half of the room is taken.
     half_full: Notify,
 }
 
+/// In the order in which the first of each came: a layer belongs to what was asked for before it. What a further one
+/// touches lies close together, and leaves the processor's caches to the answers.
+#[derive(Default)]
+struct Reads {
+    places: HashMap<u64, usize>,
+    times: Vec<Times>,
+    noted: Vec<Noted>,
+}
+
 /// How often a read happened.
-struct Pending {
-    /// Its place among the others: a layer belongs to what was asked for before it.
-    place: usize,
+struct Times {
     first: Timestamp,
     last: Timestamp,
     count: u64,
@@ -27,22 +38,27 @@ struct Pending {
 impl PendingReads {
     /// None yet, and room for `most` different ones.
     pub(super) fn new(most: usize) -> Self {
-        Self { reads: Mutex::default(), most: most.max(1), half_full: Notify::new() }
+        let (reads, hash, half_full) = (Mutex::default(), RandomState::new(), Notify::new());
+        Self { reads, most: most.max(1), hash, half_full }
     }
 
     /// Adds a read; whether there was room.
-    pub(super) fn add(&self, noted: Noted, at: Timestamp) -> bool {
+    pub(super) fn add(&self, read: impl Hash + Into<Noted>, at: Timestamp) -> bool {
+        let hash = self.hash.hash_one(&read);
         let mut reads = self.lock();
-        if let Some(pending) = reads.get_mut(&noted) {
-            pending.count += 1;
-            pending.last = pending.last.max(at);
+        if let Some(&place) = reads.places.get(&hash) {
+            let times = &mut reads.times[place];
+            times.count += 1;
+            times.last = times.last.max(at);
             return true;
         }
-        let place = reads.len();
+        let place = reads.noted.len();
         if place >= self.most {
             return false;
         }
-        reads.insert(noted, Pending { place, first: at, last: at, count: 1 });
+        reads.noted.push(read.into());
+        reads.times.push(Times { first: at, last: at, count: 1 });
+        reads.places.insert(hash, place);
         if place == self.most / 2 {
             self.half_full.notify_one();
         }
@@ -56,17 +72,16 @@ impl PendingReads {
 
     /// Takes all of them out, in the order in which the first of each came.
     pub(super) fn take(&self, detail: AddressDetail) -> Vec<PullRecord> {
-        let mut reads: Vec<(Noted, Pending)> = std::mem::take(&mut *self.lock()).into_iter().collect();
-        reads.sort_unstable_by_key(|(_, pending)| pending.place);
-        reads.into_iter().map(|(noted, pending)| record(noted, &pending, detail)).collect()
+        let Reads { times, noted, .. } = std::mem::take(&mut *self.lock());
+        noted.into_iter().zip(times).map(|(noted, times)| record(noted, &times, detail)).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Noted, Pending>> {
+    fn lock(&self) -> MutexGuard<'_, Reads> {
         self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn record(noted: Noted, pending: &Pending, detail: AddressDetail) -> PullRecord {
+fn record(noted: Noted, times: &Times, detail: AddressDetail) -> PullRecord {
     let Noted { reader, repository, read } = noted;
     let kind = reader.kind(matches!(read, PullRead::Module { .. }));
     PullRecord {
@@ -74,9 +89,9 @@ fn record(noted: Noted, pending: &Pending, detail: AddressDetail) -> PullRecord 
         kind: kind.to_string(),
         repository,
         read,
-        first: pending.first,
-        last: pending.last,
-        count: pending.count,
+        first: times.first,
+        last: times.last,
+        count: times.count,
     }
 }
 

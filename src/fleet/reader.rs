@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use super::{AddressDetail, AgentName, ClientKind};
 
 /// Who sends a request, by what the request says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Reader {
     /// The node that our own agents name.
     pub node: Option<String>,

@@ -40,7 +40,7 @@ pub(super) async fn answer(
             let (image, response) = answer.map_err(|problem| problem.at("plugin_module"))?;
             let mut response = named("plugin_module", Ok(response))?;
             let note = PullNote::module(request, &repository, (&reference, image));
-            note.settle(ledger, &request.method, &mut response);
+            note.settle(ledger, &mut response);
             Ok(response)
         }
         File::Metadata => {

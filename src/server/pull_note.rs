@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::response::Response;
@@ -6,7 +7,7 @@ use http::{HeaderName, Method, StatusCode, header};
 
 use super::connection::Connection;
 use super::header_fields::{DOCKER_CONTENT_DIGEST, text};
-use crate::fleet::{AgentName, Ledger, Noted, PullRead, Reader};
+use crate::fleet::{AgentName, Ledger, Noted, NotedManifest, PullRead, Reader};
 use crate::oci::{Digest, Reference, RepositoryName};
 
 /// By which our own agents say on which node they are.
@@ -15,8 +16,8 @@ const NODE_ID: HeaderName = HeaderName::from_static("hwasm-node-id");
 const USER_AGENT_LENGTH: usize = 200;
 
 /// A read of content that the ledger is to know of.
-pub(super) struct PullNote {
-    reader: Reader,
+pub(super) struct PullNote<'a> {
+    head: &'a Parts,
     repository: RepositoryName,
     what: What,
 }
@@ -32,86 +33,113 @@ enum What {
 #[derive(Clone)]
 pub(super) struct NotedWhenSent(pub(super) Arc<Noted>);
 
-impl PullNote {
+impl<'a> PullNote<'a> {
     /// Of a request for a manifest.
-    pub(super) fn manifest(head: &Parts, repository: &RepositoryName, reference: &Reference) -> Self {
-        Self::new(head, repository, What::Manifest(reference.clone()))
+    pub(super) fn manifest(head: &'a Parts, repository: &RepositoryName, reference: &Reference) -> Self {
+        Self { head, repository: repository.clone(), what: What::Manifest(reference.clone()) }
     }
 
     /// Of a request for a layer.
-    pub(super) fn layer(head: &Parts, repository: &RepositoryName, digest: &Digest) -> Self {
-        Self::new(head, repository, What::Layer(digest.clone()))
+    pub(super) fn layer(head: &'a Parts, repository: &RepositoryName, digest: &Digest) -> Self {
+        Self { head, repository: repository.clone(), what: What::Layer(digest.clone()) }
     }
 
     /// Of a request for the module of an image as a file.
     pub(super) fn module(
-        head: &Parts,
+        head: &'a Parts,
         repository: &RepositoryName,
         (reference, image): (&Reference, Digest),
     ) -> Self {
-        Self::new(head, repository, What::Module(reference.clone(), image))
-    }
-
-    fn new(head: &Parts, repository: &RepositoryName, what: What) -> Self {
-        let peer = head.extensions.get::<Connection>().and_then(|connection| connection.peer);
-        let kept = |name: &HeaderName, length: usize| {
-            // Printable ASCII, so that any byte is where a character ends.
-            let text = text(&head.headers, name)?;
-            Some(text[..text.len().min(length)].to_owned())
-        };
-        let reader = Reader {
-            node: kept(&NODE_ID, AgentName::NODE_LENGTH).filter(|node| !node.is_empty()),
-            address: peer.map(|peer| peer.ip()),
-            user_agent: kept(&header::USER_AGENT, USER_AGENT_LENGTH),
-        };
-        Self { reader, repository: repository.clone(), what }
+        Self { head, repository: repository.clone(), what: What::Module(reference.clone(), image) }
     }
 
     /// Notes that there was no such manifest, or it was not given.
     pub(super) fn refused(self, ledger: &Ledger, status: StatusCode) {
-        let Self { reader, repository, what } = self;
-        if let What::Manifest(reference) = what {
-            let read = PullRead::Manifest { reference, digest: None, status: status.as_u16() };
-            ledger.note(Noted { reader, repository, read });
+        if let What::Manifest(reference) = &self.what {
+            self.note_manifest(ledger, reference, (None, status));
         }
     }
 
     /// Notes what became of the request: at once, or where its body is what counts when that has been sent.
-    pub(super) fn settle(self, ledger: &Ledger, method: &Method, response: &mut Response) {
-        let (status, is_read) = (response.status(), *method == Method::GET);
-        let sent = |response: &mut Response, noted| {
-            response.extensions_mut().insert(NotedWhenSent(Arc::new(noted)));
-        };
-        let Self { reader, repository, what } = self;
-        match what {
-            What::Manifest(reference) => {
-                let (digest, status) = (given(response), status.as_u16());
-                let read = PullRead::Manifest { reference, digest, status };
-                ledger.note(Noted { reader, repository, read });
-            }
+    pub(super) fn settle(self, ledger: &Ledger, response: &mut Response) {
+        let (status, is_read) = (response.status(), self.head.method == Method::GET);
+        match &self.what {
+            What::Manifest(reference) => self.note_manifest(ledger, reference, (given(response), status)),
             What::Layer(digest) if is_read && status == StatusCode::OK => {
-                let read = PullRead::Layer { digest, bytes: length(response) };
-                sent(response, Noted { reader, repository, read });
+                let read = PullRead::Layer { digest: digest.clone(), bytes: length(response) };
+                self.note_when_sent(read, response);
             }
             What::Module(reference, image) if is_read && status == StatusCode::OK => {
-                let read = PullRead::Module { reference, digest: image, bytes: length(response) };
-                sent(response, Noted { reader, repository, read });
+                let (reference, digest) = (reference.clone(), image.clone());
+                self.note_when_sent(
+                    PullRead::Module { reference, digest, bytes: length(response) },
+                    response,
+                );
             }
             What::Module(reference, image)
                 if status == StatusCode::OK || status == StatusCode::NOT_MODIFIED =>
             {
-                let read = PullRead::Module { reference, digest: image, bytes: 0 };
-                ledger.note(Noted { reader, repository, read });
+                let (reference, digest) = (reference.clone(), image.clone());
+                ledger.note(self.noted(PullRead::Module { reference, digest, bytes: 0 }));
             }
             What::Layer(_) | What::Module(..) => {}
         }
     }
+
+    fn note_manifest(
+        &self,
+        ledger: &Ledger,
+        reference: &Reference,
+        (digest, status): (Option<&str>, StatusCode),
+    ) {
+        ledger.note(NotedManifest {
+            node: self.node(),
+            address: self.address(),
+            user_agent: self.user_agent(),
+            repository: &self.repository,
+            reference,
+            digest,
+            status: status.as_u16(),
+        });
+    }
+
+    fn note_when_sent(&self, read: PullRead, response: &mut Response) {
+        response.extensions_mut().insert(NotedWhenSent(Arc::new(self.noted(read))));
+    }
+
+    fn noted(&self, read: PullRead) -> Noted {
+        let reader = Reader {
+            node: self.node().map(str::to_owned),
+            address: self.address(),
+            user_agent: self.user_agent().map(str::to_owned),
+        };
+        Noted { reader, repository: self.repository.clone(), read }
+    }
+
+    fn node(&self) -> Option<&str> {
+        self.field(&NODE_ID, AgentName::NODE_LENGTH).filter(|node| !node.is_empty())
+    }
+
+    fn user_agent(&self) -> Option<&str> {
+        self.field(&header::USER_AGENT, USER_AGENT_LENGTH)
+    }
+
+    /// The beginning of a header field: printable ASCII, so that any byte is where a character ends.
+    fn field(&self, name: &HeaderName, length: usize) -> Option<&str> {
+        let text = text(&self.head.headers, name)?;
+        Some(&text[..text.len().min(length)])
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        let connection = self.head.extensions.get::<Connection>()?;
+        connection.peer.map(|peer| peer.ip())
+    }
 }
 
 /// The manifest of an answer; one that only says that the client has it (304) names it by its entity tag.
-fn given(response: &Response) -> Option<Digest> {
+fn given(response: &Response) -> Option<&str> {
     let named = text(response.headers(), &DOCKER_CONTENT_DIGEST);
-    named.or(text(response.headers(), &header::ETAG))?.trim_matches('"').parse().ok()
+    Some(named.or(text(response.headers(), &header::ETAG))?.trim_matches('"'))
 }
 
 fn length(response: &Response) -> u64 {

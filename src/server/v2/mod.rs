@@ -9,6 +9,7 @@ mod upload;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::page::Query;
@@ -28,7 +29,7 @@ const ANONYMOUS: &str = "anonymous";
 struct Call<'a> {
     registry: &'a Registry,
     fleet: &'a Fleet,
-    head: http::request::Parts,
+    head: &'a Parts,
     body: Body,
 }
 
@@ -52,11 +53,10 @@ pub(super) async fn answer(
     let endpoint = Endpoint::parse(request.uri().path())?;
     let name = endpoint.name();
     let (head, body) = request.into_parts();
-    let method = head.method.clone();
-    let note = note(&endpoint, &head).filter(|_| ledger.is_enabled());
-    let mut outcome = named(name, dispatch(endpoint, Call { registry, fleet, head, body }).await);
+    let note = if ledger.is_enabled() { note(&endpoint, &head) } else { None };
+    let mut outcome = named(name, dispatch(endpoint, Call { registry, fleet, head: &head, body }).await);
     match (note, &mut outcome) {
-        (Some(note), Ok(response)) => note.settle(ledger, &method, response),
+        (Some(note), Ok(response)) => note.settle(ledger, response),
         (Some(note), Err(problem)) => note.refused(ledger, problem.status),
         (None, _) => {}
     }
@@ -66,7 +66,7 @@ pub(super) async fn answer(
 }
 
 /// What the ledger is to know of a read.
-fn note(endpoint: &Endpoint, head: &http::request::Parts) -> Option<PullNote> {
+fn note<'a>(endpoint: &Endpoint, head: &'a Parts) -> Option<PullNote<'a>> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return None;
     }

@@ -11,6 +11,7 @@ mod pull_row;
 mod referrer;
 mod report;
 mod repository;
+mod resolve;
 mod tag;
 mod upload;
 mod webhook;

@@ -1,12 +1,9 @@
 use sqlx::SqliteConnection;
 
 use super::event::{self, EventKind, FleetEvent};
-use super::{Durability, Metadata, to_i64};
+use super::{Durability, Metadata, resolve, to_i64};
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::storage::{Result, Timestamp};
-
-/// What stands further ahead of a read than that was written by a clock that was wrong, and counts no more.
-const CLOCK_SLACK_US: i64 = 3600 * 1_000_000;
 
 /// Reads of one kind by one agent, counted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +25,7 @@ pub struct PullRecord {
 }
 
 /// What was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PullRead {
     /// A manifest was asked for.
     Manifest {
@@ -63,20 +60,12 @@ impl Metadata {
     pub(in super::super) async fn record_pulls(&self, records: &[PullRecord]) -> Result<bool> {
         let mut has_events = false;
         let mut tx = self.begin(Durability::Relaxed).await?;
-        for record in records {
-            let agent = ensure_agent(&mut tx, record).await?;
-            match &record.read {
-                PullRead::Manifest { reference, digest, status } => {
-                    let digest = digest.as_ref().map(ToString::to_string);
-                    put_resolve(&mut tx, (agent, record), reference, (digest, *status)).await?;
-                }
-                PullRead::Layer { digest, bytes } => {
-                    has_events |= put_layer(&mut tx, (agent, record), digest, *bytes).await?;
-                }
-                PullRead::Module { reference, digest, bytes } => {
-                    let read = (reference, digest, *bytes);
-                    has_events |= put_module(&mut tx, (agent, record), read).await?;
-                }
+        resolve::ensure_agents(&mut tx, records).await?;
+        // Most of a batch is resolves. A layer counts for those before it.
+        for alike in records.chunk_by(|one, next| one.is_manifest() && next.is_manifest()) {
+            resolve::put(&mut tx, alike).await?;
+            for record in alike {
+                has_events |= put_module(&mut tx, record).await?;
             }
         }
         tx.commit().await?;
@@ -127,65 +116,39 @@ impl Metadata {
     }
 }
 
-async fn ensure_agent(connection: &mut SqliteConnection, record: &PullRecord) -> Result<i64> {
-    let (id,): (i64,) = sqlx::query_as(
-        "INSERT INTO agents (name, kind, first_us, last_us) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (name) DO UPDATE SET kind = excluded.kind,
-         last_us = iif(last_us > excluded.last_us + $5, excluded.last_us, max(last_us, excluded.last_us)) RETURNING id",
-    )
-    .bind(&record.agent)
-    .bind(&record.kind)
-    .bind(record.first.as_micros())
-    .bind(record.last.as_micros())
-    .bind(CLOCK_SLACK_US)
-    .fetch_one(connection)
-    .await?;
-    Ok(id)
+impl PullRecord {
+    fn is_manifest(&self) -> bool {
+        matches!(self.read, PullRead::Manifest { .. })
+    }
 }
 
-/// Reads are written in the order in which their kinds first came, so a later one may stand there already; or none, where
-/// the agent has only reported.
-async fn put_resolve(
-    connection: &mut SqliteConnection,
-    (agent, record): (i64, &PullRecord),
-    reference: &Reference,
-    (digest, status): (Option<String>, u16),
-) -> Result<()> {
-    sqlx::query(
-        "INSERT INTO pulls (agent_id, repository, reference, kind, is_reported, first_us, last_us, resolves, status,
-                            digest, fetches, bytes)
-         VALUES ($1, $2, $3, $10, 0, $4, $5, $6, $7, $8, 0, 0)
-         ON CONFLICT DO UPDATE SET kind = excluded.kind,
-         last_us = iif(last_us > excluded.last_us + $9, excluded.last_us, max(last_us, excluded.last_us)),
-         resolves = resolves + excluded.resolves,
-         status = iif(resolves > 0 AND last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9,
-                      status, excluded.status),
-         digest = iif(resolves > 0 AND last_us BETWEEN excluded.last_us + 1 AND excluded.last_us + $9,
-                      digest, coalesce(excluded.digest, digest))",
-    )
-    .bind(agent)
-    .bind(record.repository.as_str())
-    .bind(reference.to_string())
-    .bind(record.first.as_micros())
-    .bind(record.last.as_micros())
-    .bind(to_i64(record.count))
-    .bind(i64::from(status))
-    .bind(digest)
-    .bind(CLOCK_SLACK_US)
-    .bind(&record.kind)
-    .execute(connection)
-    .await?;
-    Ok(())
+/// Counts what was read of modules. Whether that is news.
+async fn put_module(connection: &mut SqliteConnection, record: &PullRecord) -> Result<bool> {
+    match &record.read {
+        PullRead::Manifest { .. } | PullRead::Module { bytes: 0, .. } => Ok(false),
+        PullRead::Layer { digest, bytes } => put_layer(connection, record, digest, *bytes).await,
+        PullRead::Module { reference, bytes, .. } => {
+            let agent = agent_id(connection, record).await?;
+            let bytes = bytes.saturating_mul(record.count);
+            put_fetch(connection, (agent, record), (&reference.to_string(), bytes)).await
+        }
+    }
+}
+
+async fn agent_id(connection: &mut SqliteConnection, record: &PullRecord) -> Result<i64> {
+    let id = sqlx::query_scalar("SELECT id FROM agents WHERE name = $1").bind(&record.agent);
+    Ok(id.fetch_one(connection).await?)
 }
 
 /// A layer counts for each reference whose manifest, directly or through an index, the agent was given and which names
 /// it. Whether one of them is news.
 async fn put_layer(
     connection: &mut SqliteConnection,
-    (agent, record): (i64, &PullRecord),
+    record: &PullRecord,
     layer: &Digest,
     bytes: u64,
 ) -> Result<bool> {
+    let agent = agent_id(connection, record).await?;
     let references: Vec<(String,)> = sqlx::query_as(
         "WITH given AS (
              SELECT p.reference, m.digest, m.bytes FROM pulls AS p
@@ -210,20 +173,6 @@ async fn put_layer(
         is_news |= put_fetch(connection, (agent, record), read).await?;
     }
     Ok(is_news)
-}
-
-/// Who reads a tag's module as a file resolves the tag, and, unless it knew the file, fetches it. Whether that is news.
-async fn put_module(
-    connection: &mut SqliteConnection,
-    (agent, record): (i64, &PullRecord),
-    (reference, digest, bytes): (&Reference, &Digest, u64),
-) -> Result<bool> {
-    put_resolve(connection, (agent, record), reference, (Some(digest.to_string()), 200)).await?;
-    if bytes == 0 {
-        return Ok(false);
-    }
-    let bytes = bytes.saturating_mul(record.count);
-    put_fetch(connection, (agent, record), (&reference.to_string(), bytes)).await
 }
 
 /// Counts that the module of the manifest was read that the agent was given last under `reference`. It is news where it

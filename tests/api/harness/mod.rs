@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use content::{Image, bytes_of, descriptor_of, digest_of, sha512_of};
 pub(crate) use footprint::{DatabaseLock, Footprint, run_sql};
-pub(crate) use plugin::{WASMPLUGIN_HEAD, alias_bomb, module, packed, packed_with_spec, wasmplugin};
+pub(crate) use plugin::{alias_bomb, module, packed, packed_with_spec, wasmplugin};
 pub(crate) use wire::{Answer, Wire};
 
 /// How a server is to be started.

@@ -51,13 +51,11 @@ fn pack(files: &[(&str, &[u8])], layout: Layout) -> Image {
     }
 }
 
-/// The beginning of a Higress `WasmPlugin`.
-pub(crate) const WASMPLUGIN_HEAD: &str =
-    "apiVersion: extensions.higress.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: p}\n";
-
-/// A Higress `WasmPlugin` named `p`, whose `spec` is a flow.
+/// A Higress `WasmPlugin` named `p`, whose `spec` is a flow, or a block on lines of its own.
 pub(crate) fn wasmplugin(spec: &str) -> String {
-    format!("{WASMPLUGIN_HEAD}spec: {spec}\n")
+    format!(
+        "apiVersion: extensions.higress.io/v1alpha1\nkind: WasmPlugin\nmetadata: {{name: p}}\nspec: {spec}\n"
+    )
 }
 
 /// A text that unfolds, two levels of aliases at a time, to a hundred million values.
