@@ -13,6 +13,8 @@ mod report;
 mod repository;
 mod resolve;
 mod tag;
+#[cfg(test)]
+mod tag_groups_tests;
 mod upload;
 mod webhook;
 mod writer;

@@ -181,36 +181,29 @@ impl Metadata {
         rows.iter().map(read).collect()
     }
 
-    /// The agents of each tag, in groups of those that have the same, by repository and tag. It reads the indexes that
-    /// are made for it and no row, so that it does not matter much how many agents there are.
+    /// The agents of each tag, in groups of those that have the same, by repository and tag. How many there are was counted
+    /// when they came, so that it does not matter how many.
     pub(in super::super) async fn group_pulls(&self, filter: &TagFilter) -> Result<Vec<TagGroup>> {
         let repository = filter.repository.as_ref().map_or("", |_| "AND repository = $1");
         let sql = format!(
             "WITH wanted AS MATERIALIZED (
-                 SELECT DISTINCT repository, reference FROM pulls
-                 WHERE (repository, reference) > ($2, $3) {repository} AND instr(reference, ':') = 0
-                 ORDER BY repository, reference LIMIT $4
+                 SELECT DISTINCT repository, tag FROM tag_groups
+                 WHERE (repository, tag) > ($2, $3) {repository} ORDER BY repository, tag LIMIT $4
              ), groups AS (
-                 SELECT p.repository, p.reference, p.kind, p.digest, p.fetched, (p.resolves > 0) AS resolves,
-                        NULL AS running, 0 AS refused, NULL AS plugin, count(*) AS agents
-                 FROM wanted AS w CROSS JOIN pulls AS p
-                 WHERE p.repository = w.repository AND p.reference = w.reference AND p.is_reported = 0
-                 GROUP BY p.repository, p.reference, p.kind, p.digest, p.fetched, (p.resolves > 0)
-                 UNION ALL
-                 SELECT r.repository, r.reference, $5, NULL, NULL, 0, r.running, (r.refused IS NOT NULL), '', count(*)
-                 FROM wanted AS w CROSS JOIN reports AS r
-                 WHERE r.repository = w.repository AND r.reference = w.reference
-                 GROUP BY r.repository, r.reference, r.running, (r.refused IS NOT NULL)
+                 SELECT g.repository, g.tag, iif(g.is_reported, $5, g.kind) AS kind, nullif(g.digest, '') AS digest,
+                        nullif(g.fetched, '') AS fetched, g.is_resolved, nullif(g.running, '') AS running, g.is_refused,
+                        iif(g.is_reported, '', NULL) AS plugin, g.agents
+                 FROM wanted AS w CROSS JOIN tag_groups AS g WHERE g.repository = w.repository AND g.tag = w.tag
              )
-             SELECT r.agents, '' AS agent, r.kind, 0 AS agent_last, 0 AS watches, 0 AS agent_id, r.repository, r.reference,
-                    0 AS first_us, 0 AS last_us, r.resolves, 0 AS status, r.digest, 0 AS fetches, NULL AS fetched_us,
-                    r.fetched, 0 AS bytes, t.digest AS current, NULL AS moved, '' AS namespace, r.plugin, '' AS url,
-                    '' AS policy, '' AS sha256, r.running, {RUNS_CURRENT} AS runs_current,
-                    iif(r.refused, '', NULL) AS refused
+             SELECT r.agents, '' AS agent, r.kind, 0 AS agent_last, 0 AS watches, 0 AS agent_id, r.repository,
+                    r.tag AS reference, 0 AS first_us, 0 AS last_us, r.is_resolved AS resolves, 0 AS status, r.digest,
+                    0 AS fetches, NULL AS fetched_us, r.fetched, 0 AS bytes, t.digest AS current, NULL AS moved,
+                    '' AS namespace, r.plugin, '' AS url, '' AS policy, '' AS sha256, r.running,
+                    {RUNS_CURRENT} AS runs_current, iif(r.is_refused, '', NULL) AS refused
              FROM groups AS r
              LEFT JOIN repositories AS q ON q.name = r.repository
-             LEFT JOIN tags AS t ON t.repository_id = q.id AND t.name = r.reference
-             ORDER BY r.repository, r.reference"
+             LEFT JOIN tags AS t ON t.repository_id = q.id AND t.name = r.tag
+             ORDER BY r.repository, r.tag"
         );
         let after =
             filter.after.clone().unwrap_or(TagCursor { repository: String::new(), tag: String::new() });

@@ -181,9 +181,11 @@ async fn put(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "INSERT OR REPLACE INTO reports
+        "INSERT INTO reports
          (agent_id, repository, reference, namespace, name, url, policy, sha256, wanted, running, refused)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT DO UPDATE SET url = excluded.url, policy = excluded.policy, sha256 = excluded.sha256,
+         wanted = excluded.wanted, running = excluded.running, refused = excluded.refused",
     )
     .bind(agent)
     .bind(repository)
