@@ -10,11 +10,11 @@ use crate::storage::{Store, Timestamp};
 
 /// How long a read waits before it is written down.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
-/// So many times as long as a batch took the next one waits, where that is longer: what is read together is written together,
-/// and writing costs the readers no more than a fiftieth of the time.
-const REST: u32 = 50;
+/// The pause for each read that was written down, where that is longer: it took some 50 µs, so that no more than a
+/// two-hundredth of the time goes into writing.
+const REST: Duration = Duration::from_millis(10);
 /// The longest that a read waits.
-const LONGEST_REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_secs(10);
 /// How many different reads are written at once at most.
 const BATCH: usize = 2048;
 /// How often what is too old or too much is removed.
@@ -59,18 +59,25 @@ impl LedgerWriter {
                 () = &mut shutdown => break,
                 () = self.pending.half_full() => {}
                 _ = writing.tick() => {}
-                _ = trimming.tick() => self.trim().await,
-                _ = forgetting.tick() => self.forget().await,
+                _ = trimming.tick() => {
+                    self.trim().await;
+                    continue;
+                }
+                _ = forgetting.tick() => {
+                    self.forget().await;
+                    continue;
+                }
             }
-            let began = Instant::now();
-            self.write().await;
-            writing.reset_after(rest(began.elapsed()));
+            let written = self.write().await;
+            writing.reset_after(rest(written));
         }
         self.write().await;
     }
 
-    async fn write(&mut self) {
-        for records in self.pending.take(self.config.addresses).chunks(BATCH) {
+    /// Writes what waits; how much that was.
+    async fn write(&mut self) -> usize {
+        let waiting = self.pending.take(self.config.addresses);
+        for records in waiting.chunks(BATCH) {
             let outcome = self.store.record_pulls(records).await;
             self.counts.count(records, outcome.is_ok());
             match outcome {
@@ -82,6 +89,7 @@ impl LedgerWriter {
                 Err(_) => {}
             }
         }
+        waiting.len()
     }
 
     async fn forget(&self) {
@@ -107,9 +115,10 @@ impl SteadyClock {
     }
 }
 
-/// The pause after a batch that took so long.
-fn rest(took: Duration) -> Duration {
-    took.saturating_mul(REST).clamp(WRITE_EVERY, LONGEST_REST)
+/// The pause after so many reads were written down.
+fn rest(written: usize) -> Duration {
+    let written = u32::try_from(written).unwrap_or(u32::MAX);
+    REST.saturating_mul(written).clamp(WRITE_EVERY, LONGEST_REST)
 }
 
 fn ticks(every: Duration) -> tokio::time::Interval {
@@ -123,9 +132,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_that_takes_long_is_followed_by_a_rest() {
-        for (took, expected) in [(0, 1_000), (20, 1_000), (40, 2_000), (100, 5_000), (60_000, 5_000)] {
-            assert_eq!(rest(Duration::from_millis(took)), Duration::from_millis(expected), "{took}");
+    fn a_long_batch_is_followed_by_a_rest() {
+        for (written, expected) in [(0, 1), (100, 1), (300, 3), (1_000, 10), (16_384, 10)] {
+            assert_eq!(rest(written), Duration::from_secs(expected), "{written}");
         }
     }
 

@@ -19,17 +19,17 @@ pub struct Noted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NotedManifest<'a> {
     /// The node that our own agents name.
-    pub node: Option<&'a str>,
+    pub node: Option<&'a [u8]>,
     /// Where the connection comes from.
     pub address: Option<IpAddr>,
     /// `User-Agent`.
-    pub user_agent: Option<&'a str>,
+    pub user_agent: Option<&'a [u8]>,
     /// Where.
     pub repository: &'a RepositoryName,
     /// By this name.
     pub reference: &'a Reference,
     /// It was this one; none where there was none.
-    pub digest: Option<&'a str>,
+    pub digest: Option<&'a [u8]>,
     /// The status of the answer.
     pub status: u16,
 }
@@ -37,9 +37,8 @@ pub struct NotedManifest<'a> {
 impl From<NotedManifest<'_>> for Noted {
     fn from(manifest: NotedManifest<'_>) -> Self {
         let NotedManifest { node, address, user_agent, repository, reference, digest, status } = manifest;
-        let reader =
-            Reader { node: node.map(str::to_owned), address, user_agent: user_agent.map(str::to_owned) };
-        let digest = digest.and_then(|digest| digest.parse().ok());
+        let reader = Reader::of(node, address, user_agent);
+        let digest = digest.and_then(|digest| str::from_utf8(digest).ok()?.parse().ok());
         let read = PullRead::Manifest { reference: reference.clone(), digest, status };
         Self { reader, repository: repository.clone(), read }
     }

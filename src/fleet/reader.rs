@@ -14,6 +14,16 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// By what header fields say; what is no printable ASCII says nothing.
+    pub fn of(node: Option<&[u8]>, address: Option<IpAddr>, user_agent: Option<&[u8]>) -> Self {
+        let printable = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+        let text = |bytes: &[u8]| {
+            let is_text = !bytes.is_empty() && bytes.iter().all(printable);
+            is_text.then(|| String::from_utf8_lossy(bytes).into_owned())
+        };
+        Self { node: node.and_then(text), address, user_agent: user_agent.and_then(text) }
+    }
+
     /// What kind of client it is that reads over the distribution API, or a file.
     pub fn kind(&self, reads_a_file: bool) -> ClientKind {
         let told = ClientKind::of(self.user_agent.as_deref().unwrap_or_default());

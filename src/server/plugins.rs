@@ -39,7 +39,7 @@ pub(super) async fn answer(
             let answer = module.and_then(|(image, module)| Ok((image, wasm(request, &module)?)));
             let (image, response) = answer.map_err(|problem| problem.at("plugin_module"))?;
             let mut response = named("plugin_module", Ok(response))?;
-            let note = PullNote::module(request, &repository, (&reference, image));
+            let note = PullNote::module(request, &repository, (&reference, &image));
             note.settle(ledger, &mut response);
             Ok(response)
         }

@@ -6,7 +6,7 @@ use http::request::Parts;
 use http::{HeaderName, Method, StatusCode, header};
 
 use super::connection::Connection;
-use super::header_fields::{DOCKER_CONTENT_DIGEST, text};
+use super::header_fields::text;
 use crate::fleet::{AgentName, Ledger, Noted, NotedManifest, PullRead, Reader};
 use crate::oci::{Digest, Reference, RepositoryName};
 
@@ -18,15 +18,16 @@ const USER_AGENT_LENGTH: usize = 200;
 /// A read of content that the ledger is to know of.
 pub(super) struct PullNote<'a> {
     head: &'a Parts,
-    repository: RepositoryName,
-    what: What,
+    repository: &'a RepositoryName,
+    what: What<'a>,
 }
 
-enum What {
-    Manifest(Reference),
-    Layer(Digest),
+#[derive(Clone, Copy)]
+enum What<'a> {
+    Manifest(&'a Reference),
+    Layer(&'a Digest),
     /// A tag, and the manifest that it names.
-    Module(Reference, Digest),
+    Module(&'a Reference, &'a Digest),
 }
 
 /// A note that counts when the answer's body has been sent whole. In an answer's extensions.
@@ -35,52 +36,51 @@ pub(super) struct NotedWhenSent(pub(super) Arc<Noted>);
 
 impl<'a> PullNote<'a> {
     /// Of a request for a manifest.
-    pub(super) fn manifest(head: &'a Parts, repository: &RepositoryName, reference: &Reference) -> Self {
-        Self { head, repository: repository.clone(), what: What::Manifest(reference.clone()) }
+    pub(super) fn manifest(
+        head: &'a Parts,
+        repository: &'a RepositoryName,
+        reference: &'a Reference,
+    ) -> Self {
+        Self { head, repository, what: What::Manifest(reference) }
     }
 
     /// Of a request for a layer.
-    pub(super) fn layer(head: &'a Parts, repository: &RepositoryName, digest: &Digest) -> Self {
-        Self { head, repository: repository.clone(), what: What::Layer(digest.clone()) }
+    pub(super) fn layer(head: &'a Parts, repository: &'a RepositoryName, digest: &'a Digest) -> Self {
+        Self { head, repository, what: What::Layer(digest) }
     }
 
     /// Of a request for the module of an image as a file.
     pub(super) fn module(
         head: &'a Parts,
-        repository: &RepositoryName,
-        (reference, image): (&Reference, Digest),
+        repository: &'a RepositoryName,
+        (reference, image): (&'a Reference, &'a Digest),
     ) -> Self {
-        Self { head, repository: repository.clone(), what: What::Module(reference.clone(), image) }
+        Self { head, repository, what: What::Module(reference, image) }
     }
 
     /// Notes that there was no such manifest, or it was not given.
-    pub(super) fn refused(self, ledger: &Ledger, status: StatusCode) {
-        if let What::Manifest(reference) = &self.what {
+    pub(super) fn refused(&self, ledger: &Ledger, status: StatusCode) {
+        if let What::Manifest(reference) = self.what {
             self.note_manifest(ledger, reference, (None, status));
         }
     }
 
     /// Notes what became of the request: at once, or where its body is what counts when that has been sent.
-    pub(super) fn settle(self, ledger: &Ledger, response: &mut Response) {
+    pub(super) fn settle(&self, ledger: &Ledger, response: &mut Response) {
         let (status, is_read) = (response.status(), self.head.method == Method::GET);
-        match &self.what {
+        match self.what {
             What::Manifest(reference) => self.note_manifest(ledger, reference, (given(response), status)),
             What::Layer(digest) if is_read && status == StatusCode::OK => {
                 let read = PullRead::Layer { digest: digest.clone(), bytes: length(response) };
                 self.note_when_sent(read, response);
             }
             What::Module(reference, image) if is_read && status == StatusCode::OK => {
-                let (reference, digest) = (reference.clone(), image.clone());
-                self.note_when_sent(
-                    PullRead::Module { reference, digest, bytes: length(response) },
-                    response,
-                );
+                self.note_when_sent(module(reference, image, length(response)), response);
             }
             What::Module(reference, image)
                 if status == StatusCode::OK || status == StatusCode::NOT_MODIFIED =>
             {
-                let (reference, digest) = (reference.clone(), image.clone());
-                ledger.note(self.noted(PullRead::Module { reference, digest, bytes: 0 }));
+                ledger.note(self.noted(module(reference, image, 0)));
             }
             What::Layer(_) | What::Module(..) => {}
         }
@@ -90,13 +90,13 @@ impl<'a> PullNote<'a> {
         &self,
         ledger: &Ledger,
         reference: &Reference,
-        (digest, status): (Option<&str>, StatusCode),
+        (digest, status): (Option<&[u8]>, StatusCode),
     ) {
         ledger.note(NotedManifest {
             node: self.node(),
             address: self.address(),
             user_agent: self.user_agent(),
-            repository: &self.repository,
+            repository: self.repository,
             reference,
             digest,
             status: status.as_u16(),
@@ -108,26 +108,22 @@ impl<'a> PullNote<'a> {
     }
 
     fn noted(&self, read: PullRead) -> Noted {
-        let reader = Reader {
-            node: self.node().map(str::to_owned),
-            address: self.address(),
-            user_agent: self.user_agent().map(str::to_owned),
-        };
+        let reader = Reader::of(self.node(), self.address(), self.user_agent());
         Noted { reader, repository: self.repository.clone(), read }
     }
 
-    fn node(&self) -> Option<&str> {
-        self.field(&NODE_ID, AgentName::NODE_LENGTH).filter(|node| !node.is_empty())
+    fn node(&self) -> Option<&[u8]> {
+        self.field(&NODE_ID, AgentName::NODE_LENGTH)
     }
 
-    fn user_agent(&self) -> Option<&str> {
+    fn user_agent(&self) -> Option<&[u8]> {
         self.field(&header::USER_AGENT, USER_AGENT_LENGTH)
     }
 
-    /// The beginning of a header field: printable ASCII, so that any byte is where a character ends.
-    fn field(&self, name: &HeaderName, length: usize) -> Option<&str> {
-        let text = text(&self.head.headers, name)?;
-        Some(&text[..text.len().min(length)])
+    /// The beginning of a header field.
+    fn field(&self, name: &HeaderName, length: usize) -> Option<&[u8]> {
+        let value = self.head.headers.get(name)?.as_bytes();
+        Some(&value[..value.len().min(length)])
     }
 
     fn address(&self) -> Option<IpAddr> {
@@ -136,10 +132,14 @@ impl<'a> PullNote<'a> {
     }
 }
 
-/// The manifest of an answer; one that only says that the client has it (304) names it by its entity tag.
-fn given(response: &Response) -> Option<&str> {
-    let named = text(response.headers(), &DOCKER_CONTENT_DIGEST);
-    Some(named.or(text(response.headers(), &header::ETAG))?.trim_matches('"'))
+fn module(reference: &Reference, image: &Digest, bytes: u64) -> PullRead {
+    PullRead::Module { reference: reference.clone(), digest: image.clone(), bytes }
+}
+
+/// The manifest of an answer: its entity tag, also where it only says that the client has it (304).
+fn given(response: &Response) -> Option<&[u8]> {
+    let tag = response.headers().get(header::ETAG)?.as_bytes();
+    tag.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
 fn length(response: &Response) -> u64 {

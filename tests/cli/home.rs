@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -36,10 +37,9 @@ pub(crate) const PLUGIN: &str = r#"(module
   (func (export "_initialize")))"#;
 
 impl Home {
-    /// Everything empty; the configured address is a port that is free right now.
+    /// Everything empty; nobody listens at the configured address.
     pub(crate) fn new() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        Self { directory: tempfile::tempdir().unwrap(), listen: free.to_string() }
+        Self { directory: tempfile::tempdir().unwrap(), listen: free_address() }
     }
 
     /// The address the local registry goes by.
@@ -114,6 +114,18 @@ impl Home {
         let ready = documents.next().expect("serve ended before it was ready").unwrap();
         let host = ready["listen"].as_str().unwrap().to_owned();
         Served { process, host }
+    }
+}
+
+/// An address that nobody else is given: its port is below those that the system gives away.
+fn free_address() -> String {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let port = 20_000 + std::process::id() % 100 * 100 + TAKEN.fetch_add(1, Ordering::Relaxed);
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
     }
 }
 

@@ -19,9 +19,9 @@ pub(super) async fn catalog(call: Call<'_>) -> Result<Response, Problem> {
 }
 
 /// `end-8`: GET /v2/<name>/tags/list
-pub(super) async fn tags(call: Call<'_>, repository: RepositoryName) -> Result<Response, Problem> {
+pub(super) async fn tags(call: Call<'_>, repository: &RepositoryName) -> Result<Response, Problem> {
     let page = call.query().page(call.registry.limits().page_size)?;
-    let found = call.registry.tags(&repository, &page).await?;
+    let found = call.registry.tags(repository, &page).await?;
     let response = Json(json!({ "name": repository, "tags": found.items })).into_response();
     Ok(linked(response, &format!("/v2/{repository}/tags/list"), page.limit, &found))
 }
@@ -29,13 +29,13 @@ pub(super) async fn tags(call: Call<'_>, repository: RepositoryName) -> Result<R
 /// `end-12`: GET /v2/<name>/referrers/<digest>
 pub(super) async fn referrers(
     call: Call<'_>,
-    repository: RepositoryName,
-    subject: Digest,
+    repository: &RepositoryName,
+    subject: &Digest,
 ) -> Result<Response, Problem> {
     let query = call.query();
     let page = query.page(call.registry.limits().page_size)?;
     let artifact_type = query.get("artifactType");
-    let found = call.registry.referrers(&repository, &subject, artifact_type, &page).await?;
+    let found = call.registry.referrers(repository, subject, artifact_type, &page).await?;
     let index =
         json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": found.manifests });
     let mut response = Json(index).into_response();

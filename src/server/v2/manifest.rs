@@ -17,10 +17,10 @@ use crate::server::problem::Problem;
 /// types would otherwise see nothing.
 pub(super) async fn get(
     call: Call<'_>,
-    repository: RepositoryName,
-    reference: Reference,
+    repository: &RepositoryName,
+    reference: &Reference,
 ) -> Result<Response, Problem> {
-    let manifest = call.registry.manifest(&repository, &reference).await?;
+    let manifest = call.registry.manifest(repository, reference).await?;
     let etag = etag(&manifest.digest);
     if content::is_known_to_client(&call.head.headers, &etag) {
         return Ok(content::not_modified(etag));
@@ -38,26 +38,26 @@ pub(super) async fn get(
 /// Beyond the specification: `If-Match` and `If-None-Match` say what the tag has to name for it to be moved.
 pub(super) async fn put(
     call: Call<'_>,
-    repository: RepositoryName,
-    reference: Reference,
+    repository: &RepositoryName,
+    reference: &Reference,
 ) -> Result<Response, Problem> {
     let tags = tags(&call)?;
-    let expected = condition::expectation(&call.head.headers, &reference)?;
+    let expected = condition::expectation(&call.head.headers, reference)?;
     let limit = call.registry.limits().manifest_size;
     let bytes = read(call.body, limit.as_u64()).await?;
     let push = ManifestPush {
         media_type: media_type(&call.head.headers, &bytes)?,
         actor: ANONYMOUS.to_owned(),
-        repository,
-        reference,
+        repository: repository.clone(),
+        reference: reference.clone(),
         tags,
         expected,
         bytes,
     };
     let location = format!("/v2/{}/manifests/{}", push.repository, push.reference);
-    let (repository, tags) = (push.repository.clone(), push.tags.clone());
+    let tags = push.tags.clone();
     let mut pushed = call.registry.put_manifest(push).await?;
-    let behind = left_behind(call.fleet, &repository, &pushed).await;
+    let behind = left_behind(call.fleet, repository, &pushed).await;
     pushed.warnings.extend(behind);
     Ok(created(&location, &tags, &pushed))
 }
@@ -81,10 +81,10 @@ async fn left_behind(fleet: &Fleet, repository: &RepositoryName, pushed: &Pushed
 /// `end-9`: DELETE /v2/<name>/manifests/<reference>
 pub(super) async fn delete(
     call: Call<'_>,
-    repository: RepositoryName,
-    reference: Reference,
+    repository: &RepositoryName,
+    reference: &Reference,
 ) -> Result<Response, Problem> {
-    call.registry.delete_manifest(&repository, &reference, ANONYMOUS).await?;
+    call.registry.delete_manifest(repository, reference, ANONYMOUS).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }
 

@@ -54,7 +54,7 @@ pub(super) async fn answer(
     let name = endpoint.name();
     let (head, body) = request.into_parts();
     let note = if ledger.is_enabled() { note(&endpoint, &head) } else { None };
-    let mut outcome = named(name, dispatch(endpoint, Call { registry, fleet, head: &head, body }).await);
+    let mut outcome = named(name, dispatch(&endpoint, Call { registry, fleet, head: &head, body }).await);
     match (note, &mut outcome) {
         (Some(note), Ok(response)) => note.settle(ledger, response),
         (Some(note), Err(problem)) => note.refused(ledger, problem.status),
@@ -66,7 +66,7 @@ pub(super) async fn answer(
 }
 
 /// What the ledger is to know of a read.
-fn note<'a>(endpoint: &Endpoint, head: &'a Parts) -> Option<PullNote<'a>> {
+fn note<'a>(endpoint: &'a Endpoint, head: &'a Parts) -> Option<PullNote<'a>> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return None;
     }
@@ -77,7 +77,7 @@ fn note<'a>(endpoint: &Endpoint, head: &'a Parts) -> Option<PullNote<'a>> {
     }
 }
 
-async fn dispatch(endpoint: Endpoint, call: Call<'_>) -> Result<Response, Problem> {
+async fn dispatch(endpoint: &Endpoint, call: Call<'_>) -> Result<Response, Problem> {
     let method = call.head.method.clone();
     match (endpoint, method) {
         (Endpoint::Base, Method::GET | Method::HEAD) => Ok(axum::Json(serde_json::json!({})).into_response()),
@@ -111,10 +111,10 @@ async fn dispatch(endpoint: Endpoint, call: Call<'_>) -> Result<Response, Proble
 
         (Endpoint::Uploads(repository), Method::POST) => upload::start(call, repository).await,
         (Endpoint::Uploads(_), _) => Err(Problem::method_not_allowed("POST")),
-        (Endpoint::Upload(repository, id), Method::GET) => upload::status(call, repository, id).await,
-        (Endpoint::Upload(repository, id), Method::PATCH) => upload::append(call, repository, id).await,
-        (Endpoint::Upload(repository, id), Method::PUT) => upload::finish(call, repository, id).await,
-        (Endpoint::Upload(repository, id), Method::DELETE) => upload::cancel(call, repository, id).await,
+        (Endpoint::Upload(repository, id), Method::GET) => upload::status(call, repository, *id).await,
+        (Endpoint::Upload(repository, id), Method::PATCH) => upload::append(call, repository, *id).await,
+        (Endpoint::Upload(repository, id), Method::PUT) => upload::finish(call, repository, *id).await,
+        (Endpoint::Upload(repository, id), Method::DELETE) => upload::cancel(call, repository, *id).await,
         (Endpoint::Upload(..), _) => Err(Problem::method_not_allowed("GET, PATCH, PUT, DELETE")),
     }
 }

@@ -11,38 +11,38 @@ use crate::server::page::Query;
 use crate::server::problem::Problem;
 
 /// `end-4a`, `end-4b`, `end-4c`, `end-11`: POST /v2/<name>/blobs/uploads/
-pub(super) async fn start(call: Call<'_>, name: RepositoryName) -> Result<Response, Problem> {
+pub(super) async fn start(call: Call<'_>, name: &RepositoryName) -> Result<Response, Problem> {
     let query = call.query();
     if let Some(mounted) = query.get("mount") {
         let (from, digest) = (query.get("from").map(str::parse).transpose()?, mounted.parse()?);
-        if call.registry.mount_blob(&name, from.as_ref(), &digest).await? {
-            return Ok(created(&name, &digest));
+        if call.registry.mount_blob(name, from.as_ref(), &digest).await? {
+            return Ok(created(name, &digest));
         }
     } else if let Some(promised) = query.get("digest") {
         let digest = promised.parse()?;
         let chunk = chunk(&call.head.headers, call.body)?;
-        call.registry.put_blob(&name, chunk, &digest).await?;
-        return Ok(created(&name, &digest));
+        call.registry.put_blob(name, chunk, &digest).await?;
+        return Ok(created(name, &digest));
     }
-    let upload = call.registry.start_upload(&name, algorithm(&query)?).await?;
-    Ok(session(StatusCode::ACCEPTED, &name, upload))
+    let upload = call.registry.start_upload(name, algorithm(&query)?).await?;
+    Ok(session(StatusCode::ACCEPTED, name, upload))
 }
 
 /// `end-13`: GET /v2/<name>/blobs/uploads/<id>
-pub(super) async fn status(call: Call<'_>, name: RepositoryName, id: UploadId) -> Result<Response, Problem> {
-    let upload = call.registry.upload_status(&name, id).await?;
-    Ok(session(StatusCode::NO_CONTENT, &name, upload))
+pub(super) async fn status(call: Call<'_>, name: &RepositoryName, id: UploadId) -> Result<Response, Problem> {
+    let upload = call.registry.upload_status(name, id).await?;
+    Ok(session(StatusCode::NO_CONTENT, name, upload))
 }
 
 /// `end-5`: PATCH /v2/<name>/blobs/uploads/<id>
-pub(super) async fn append(call: Call<'_>, name: RepositoryName, id: UploadId) -> Result<Response, Problem> {
+pub(super) async fn append(call: Call<'_>, name: &RepositoryName, id: UploadId) -> Result<Response, Problem> {
     let chunk = chunk(&call.head.headers, call.body)?;
-    let upload = call.registry.append_upload(&name, id, chunk).await?;
-    Ok(session(StatusCode::ACCEPTED, &name, upload))
+    let upload = call.registry.append_upload(name, id, chunk).await?;
+    Ok(session(StatusCode::ACCEPTED, name, upload))
 }
 
 /// `end-6`: PUT /v2/<name>/blobs/uploads/<id>?digest=<digest>
-pub(super) async fn finish(call: Call<'_>, name: RepositoryName, id: UploadId) -> Result<Response, Problem> {
+pub(super) async fn finish(call: Call<'_>, name: &RepositoryName, id: UploadId) -> Result<Response, Problem> {
     let query = call.query();
     let promised = query.get("digest").ok_or_else(|| {
         Problem::bad_request(
@@ -52,13 +52,13 @@ pub(super) async fn finish(call: Call<'_>, name: RepositoryName, id: UploadId) -
     })?;
     let digest = promised.parse()?;
     let chunk = chunk(&call.head.headers, call.body)?;
-    call.registry.finish_upload((&name, id), chunk, &digest).await?;
-    Ok(created(&name, &digest))
+    call.registry.finish_upload((name, id), chunk, &digest).await?;
+    Ok(created(name, &digest))
 }
 
 /// `end-14`: DELETE /v2/<name>/blobs/uploads/<id>
-pub(super) async fn cancel(call: Call<'_>, name: RepositoryName, id: UploadId) -> Result<Response, Problem> {
-    call.registry.cancel_upload(&name, id).await?;
+pub(super) async fn cancel(call: Call<'_>, name: &RepositoryName, id: UploadId) -> Result<Response, Problem> {
+    call.registry.cancel_upload(name, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
