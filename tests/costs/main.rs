@@ -1,8 +1,10 @@
 //! What may take a certain time and no longer. These tests have the machine for themselves, as far as other tests go.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 #[path = "../api/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests of the API use the rest")]
@@ -15,6 +17,8 @@ const MATCH: &str = "/api/v1/wasmplugins/match";
 const CHAIN: &str = "/api/v1/wasmplugins/chain";
 const LINT: &str = "/api/v1/wasmplugins/lint";
 
+/// Between one try and the next.
+const PAUSE: Duration = Duration::from_secs(3);
 /// One test at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
@@ -38,14 +42,15 @@ async fn a_text_has_a_hundred_thousand_values() {
     }
 }
 
-/// Asks again where the answer took too long: this build is many times slower than a released one. What costs more than it
-/// should takes too long every time.
+/// Asks again, after a pause, where the answer took too long: this build is many times slower than a released one, and a machine
+/// may be slow for a while. What costs more than it should takes too long every time.
 async fn post_patiently(server: &Server, path: &str, body: &str) -> reqwest::Response {
     let mut response = server.post(path, body.to_owned()).await;
     for _ in 0..4 {
         if response.status() != 503 {
             break;
         }
+        sleep(PAUSE).await;
         response = server.post(path, body.to_owned()).await;
     }
     response

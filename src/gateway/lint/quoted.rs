@@ -22,6 +22,10 @@ pub(super) fn all_quoted<'a>(texts: impl IntoIterator<Item = &'a str>) -> String
 /// escape.
 pub(super) fn one_line(text: &str) -> String {
     const LONGEST: usize = 1000;
+    // Nearly every message is plain, and there may be tens of thousands.
+    if text.len() <= LONGEST && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len().min(4 * LONGEST));
     for (nth, c) in text.chars().enumerate() {
         if nth == LONGEST {
@@ -47,6 +51,8 @@ mod tests {
         assert_eq!(one_line("a\u{1b}[31m\nb"), r"a\u{1b}[31m\nb");
         assert_eq!(one_line("\u{202e}abc"), r"\u{202e}abc");
         assert_eq!(one_line(&"é".repeat(2000)).chars().count(), 1001);
+        let longest = "e".repeat(1000);
+        assert_eq!((one_line(&longest), one_line(&format!("{longest}e"))), (longest.clone(), longest + "…"));
         assert_eq!(quoted(&"é".repeat(400)).chars().count(), 203);
         assert_eq!(all_quoted(["a"; 10]), "`a`, `a`, `a`, `a`, `a`, `a`, `a`, `a` and 2 more");
     }
