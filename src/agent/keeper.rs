@@ -198,7 +198,7 @@ impl Keeper {
         let is_new_file = result.as_ref().is_ok_and(|pulled| pulled.action == PullAction::Fetched);
         self.tending.ended(&pull, result, now());
         self.publish();
-        if is_new_file {
+        if is_new_file && self.envoys.refusals().contains_key(&*pull.resource) {
             // Under the same name an Envoy may have met, and refused, a damaged one.
             self.publisher.retry(&pull.resource);
         }

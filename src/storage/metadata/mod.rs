@@ -128,6 +128,7 @@ async fn migrate(dir: &Path, connection: &mut SqliteConnection) -> Result<()> {
         migration(3, "fleet", include_str!("../../../migrations/0003_fleet.sql")),
         migration(4, "known plugins", include_str!("../../../migrations/0004_known_plugins.sql")),
         migration(5, "webhooks", include_str!("../../../migrations/0005_webhooks.sql")),
+        migration(6, "tag groups", include_str!("../../../migrations/0006_tag_groups.sql")),
     ];
     match Migrator::with_migrations(migrations).run(connection).await {
         Err(sqlx::migrate::MigrateError::VersionMissing(_)) => Err(Error::TooNew { dir: dir.to_owned() }),
